@@ -1,0 +1,475 @@
+//! What happens next in a rollout: one pure, total function of the document and of what one look has shown.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    alarm::{AlarmReading, AlarmState},
+    analysis::{Mode, SILENT_WINDOWS, Window},
+    claim::{Instruction, InstructionKind, later},
+    document::{Document, Reason, ReasonKind},
+    percent::Percent,
+    plan::MAX_RESTARTS,
+    stage::StageView,
+};
+
+/// What happens next. The names are the ones that the state machine routes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// Go on watching: the bake is not over.
+    Bake,
+    /// The bake is over, but the evidence does not allow to go on yet.
+    Hold,
+    /// The bake is over and a person must agree.
+    AwaitApproval,
+    /// Set the next percentage.
+    Advance,
+    /// Make the canary the stage's own.
+    Promote,
+    /// End the rollout well.
+    Finish,
+    /// Go back to the baseline.
+    RollBack,
+}
+
+impl Decision {
+    /// All decisions; a test holds the state machine's choices equal to them.
+    pub const ALL: [Self; 7] = [
+        Self::Bake,
+        Self::Hold,
+        Self::AwaitApproval,
+        Self::Advance,
+        Self::Promote,
+        Self::Finish,
+        Self::RollBack,
+    ];
+
+    /// The decision's name in the document.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bake => "bake",
+            Self::Hold => "hold",
+            Self::AwaitApproval => "awaitApproval",
+            Self::Advance => "advance",
+            Self::Promote => "promote",
+            Self::Finish => "finish",
+            Self::RollBack => "rollBack",
+        }
+    }
+}
+
+/// What a piece of evidence says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Nothing speaks against going on.
+    Healthy,
+    /// It cannot be told.
+    Inconclusive,
+    /// It hurts.
+    Harmful,
+}
+
+/// One reason for a decision, or against another: as data, and as a sentence that a person understands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was looked at: `alarm checkout-errors`, `traffic`, `bake`, ...
+    pub subject: String,
+    /// What it says.
+    pub verdict: Verdict,
+    /// The same for people.
+    pub text: String,
+}
+
+impl Finding {
+    fn new(subject: impl Into<String>, verdict: Verdict, text: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            verdict,
+            text: text.into(),
+        }
+    }
+}
+
+/// What one look at a rollout has shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// When.
+    pub now: Timestamp,
+    /// The stage.
+    pub stage: StageView,
+    /// The alarms of the plan that still exist.
+    pub alarms: Vec<AlarmReading>,
+    /// The clean windows since the last change of traffic, oldest first.
+    pub windows: Vec<Window>,
+    /// What a person said.
+    pub instruction: Option<Instruction>,
+}
+
+/// A decision with its reasons, before it is written into the document.
+struct Ruling {
+    decision: Decision,
+    /// Until when there is nothing to do, if the decision is to wait.
+    until: Timestamp,
+    finding: Finding,
+    reason: Option<Reason>,
+}
+
+/// Decides what happens next and returns the document that says so.
+#[must_use]
+pub fn decide(mut document: Document, look: &Look) -> Document {
+    let mut findings = note_alarms(&mut document, look);
+    let ruling = drift(&document, look)
+        .or_else(|| harm(&findings))
+        .or_else(|| rejection(look))
+        .or_else(|| deadline(&document, look.now))
+        .or_else(|| silence(&document, look, &mut findings))
+        .unwrap_or_else(|| timer(&document, look));
+    findings.push(ruling.finding);
+    document.findings = findings;
+    document.reason = ruling.reason;
+    step_on(&mut document, ruling.decision, look.now);
+    document.decide(ruling.decision, ruling.until, look.now);
+    document
+}
+
+/// Moves the document's progress along with the decision.
+fn step_on(document: &mut Document, decision: Decision, now: Timestamp) {
+    let progress = &mut document.progress;
+    match decision {
+        Decision::AwaitApproval => progress.awaiting_since = progress.awaiting_since.or(Some(now)),
+        Decision::Advance
+            if document
+                .findings
+                .last()
+                .is_some_and(|finding| finding.subject == RESTART) =>
+        {
+            progress.restarts += 1;
+            progress.awaiting_since = None;
+        }
+        Decision::Advance => {
+            progress.step += 1;
+            progress.awaiting_since = None;
+        }
+        Decision::Promote | Decision::Bake | Decision::Hold | Decision::Finish | Decision::RollBack => {
+            progress.awaiting_since = None;
+        }
+    }
+}
+
+const RESTART: &str = "percentage";
+
+fn roll_back(kind: ReasonKind, subject: &str, text: String, now: Timestamp) -> Ruling {
+    let finding = Finding::new(subject, Verdict::Harmful, text.clone());
+    Ruling {
+        decision: Decision::RollBack,
+        until: now,
+        finding,
+        reason: Some(Reason { kind, text }),
+    }
+}
+
+/// The alarms, one finding for each that is not simply OK; an ignored alarm counts again once it was OK.
+fn note_alarms(document: &mut Document, look: &Look) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut quiet = 0;
+    for alarm in document.alarms.clone() {
+        let name = alarm.arn.alarm_name();
+        let subject = format!("alarm {name}");
+        let ignored = document.progress.ignored_alarms.contains(&alarm.arn);
+        match look.alarms.iter().find(|reading| reading.name == name) {
+            None => findings.push(Finding::new(
+                subject,
+                Verdict::Harmful,
+                format!("alarm {name} no longer exists, so nothing guards the rollout in its place"),
+            )),
+            Some(reading) => match (reading.state, ignored) {
+                (AlarmState::Ok, _) => {
+                    document.progress.ignored_alarms.retain(|arn| *arn != alarm.arn);
+                    quiet += 1;
+                }
+                (AlarmState::InsufficientData, _) => {
+                    findings.push(Finding::new(
+                        subject,
+                        Verdict::Inconclusive,
+                        format!("alarm {name} has too little data"),
+                    ));
+                }
+                (AlarmState::Alarm, true) => {
+                    findings.push(Finding::new(
+                        subject,
+                        Verdict::Inconclusive,
+                        format!("alarm {name} is in ALARM since before the rollout and is ignored until it is OK"),
+                    ));
+                }
+                (AlarmState::Alarm, false) => {
+                    findings.push(Finding::new(
+                        subject,
+                        Verdict::Harmful,
+                        format!("alarm {name} is in ALARM: {}", reading.reason),
+                    ));
+                }
+            },
+        }
+    }
+    if quiet > 0 {
+        findings.push(Finding::new(
+            "alarms",
+            Verdict::Healthy,
+            format!("{quiet} of {} alarms OK", document.alarms.len()),
+        ));
+    }
+    findings
+}
+
+/// The first harmful finding rolls back.
+fn harm(findings: &[Finding]) -> Option<Ruling> {
+    let harmful = findings.iter().find(|finding| finding.verdict == Verdict::Harmful)?;
+    let reason = Reason {
+        kind: ReasonKind::Alarm,
+        text: harmful.text.clone(),
+    };
+    let finding = Finding::new("decision", Verdict::Harmful, format!("rolled back: {}", harmful.text));
+    Some(Ruling {
+        decision: Decision::RollBack,
+        until: Timestamp::MIN,
+        finding,
+        reason: Some(reason),
+    })
+}
+
+/// Whether the stage is still what the rollout made of it.
+fn drift(document: &Document, look: &Look) -> Option<Ruling> {
+    let (stage, progress) = (&look.stage, &document.progress);
+    if progress.promoted {
+        if stage.is_promoted(&document.canary) {
+            return None;
+        }
+        let text = format!(
+            "the stage was changed by somebody else after promotion: it now has {}",
+            stage.describe()
+        );
+        return Some(roll_back(ReasonKind::Drift, "drift", text, look.now));
+    }
+    if !stage.has_ours(&document.canary) || stage.deployment_id != document.baseline.deployment_id {
+        let text = format!(
+            "the stage was changed by somebody else: expected deployment {} with canary {}, found {}",
+            document.baseline.deployment_id,
+            document.canary.deployment_id,
+            stage.describe()
+        );
+        return Some(roll_back(ReasonKind::Drift, "drift", text, look.now));
+    }
+    let found = stage.canary.as_ref().map_or(Percent::ZERO, |canary| canary.percent);
+    (found != progress.percent).then(|| changed_percentage(document, found, look.now))
+}
+
+fn changed_percentage(document: &Document, found: Percent, now: Timestamp) -> Ruling {
+    let set = document.progress.percent;
+    if document.progress.restarts >= MAX_RESTARTS {
+        let text = format!(
+            "the canary's percentage keeps being changed: {set} % was set, {found} % found, {MAX_RESTARTS} times put back"
+        );
+        return roll_back(ReasonKind::Drift, "drift", text, now);
+    }
+    let text = format!("{found} % found where {set} % was set: set again, and the bake starts again");
+    Ruling {
+        decision: Decision::Advance,
+        until: now,
+        finding: Finding::new(RESTART, Verdict::Inconclusive, text),
+        reason: None,
+    }
+}
+
+fn rejection(look: &Look) -> Option<Ruling> {
+    let said = look
+        .instruction
+        .as_ref()
+        .filter(|said| said.kind == InstructionKind::Reject)?;
+    Some(roll_back(
+        ReasonKind::Person,
+        "approval",
+        format!("rejected by {}: {}", said.by, said.reason),
+        look.now,
+    ))
+}
+
+fn deadline(document: &Document, now: Timestamp) -> Option<Ruling> {
+    (now >= document.deadline).then(|| {
+        let text = format!("the rollout is not over at its deadline, {}", clock(document.deadline));
+        roll_back(ReasonKind::Deadline, "deadline", text, now)
+    })
+}
+
+/// No canary request while the baseline has traffic is a wiring fault, never health.
+fn silence(document: &Document, look: &Look, findings: &mut Vec<Finding>) -> Option<Ruling> {
+    let step = document.step()?;
+    if document.analysis.mode == Mode::Off {
+        return None;
+    }
+    if !document.analysis.can_judge(step.bake_seconds) {
+        findings.push(Finding::new(
+            "traffic",
+            Verdict::Inconclusive,
+            "the step is too short to judge: alarms only",
+        ));
+        return None;
+    }
+    let silent = look
+        .windows
+        .iter()
+        .rev()
+        .take_while(|window| window.canary_requests == 0 && window.baseline_requests > 0);
+    let silent = i32::try_from(silent.count()).unwrap_or(i32::MAX);
+    if silent == 0 {
+        findings.push(traffic(&look.windows));
+        return None;
+    }
+    let read = document.analysis.source.describe(&document.api_name);
+    let text = format!("no canary request in the last {silent} windows while the baseline has traffic; read: {read}");
+    let baked = later(
+        document.progress.since,
+        SignedDuration::from_secs(step.bake_seconds.into()),
+    );
+    if silent >= SILENT_WINDOWS && look.now >= document.analysis.patience(document.progress.since) {
+        return Some(roll_back(ReasonKind::Evidence, "traffic", text, look.now));
+    }
+    if look.now < baked {
+        findings.push(Finding::new("traffic", Verdict::Inconclusive, text));
+        return None;
+    }
+    let finding = Finding::new("traffic", Verdict::Inconclusive, format!("held: {text}"));
+    Some(Ruling {
+        decision: Decision::Hold,
+        until: document.analysis.patience(document.progress.since),
+        finding,
+        reason: None,
+    })
+}
+
+fn traffic(windows: &[Window]) -> Finding {
+    let canary: u64 = windows.iter().map(|window| window.canary_requests).sum();
+    let baseline: u64 = windows.iter().map(|window| window.baseline_requests).sum();
+    let text = match windows.len() {
+        0 => "no settled window yet".to_owned(),
+        count => format!("{canary} canary and {baseline} baseline requests in {count} settled windows"),
+    };
+    let verdict = if canary > 0 {
+        Verdict::Healthy
+    } else {
+        Verdict::Inconclusive
+    };
+    Finding::new("traffic", verdict, text)
+}
+
+/// Nothing speaks against going on: the clock and, where the step asks for it, a person decide.
+fn timer(document: &Document, look: &Look) -> Ruling {
+    let since = document.progress.since;
+    let Some(step) = document.step() else {
+        return if document.progress.promoted {
+            final_bake(document, look.now)
+        } else {
+            wait_over(document, look.now)
+        };
+    };
+    let baked = later(since, SignedDuration::from_secs(step.bake_seconds.into()));
+    if look.now < baked {
+        return baking(
+            &format!("{} %", document.progress.percent),
+            since,
+            step.bake_seconds,
+            look.now,
+        );
+    }
+    if !step.approval {
+        return wait_over(document, look.now);
+    }
+    let approved = look
+        .instruction
+        .as_ref()
+        .filter(|said| said.step == document.progress.step);
+    match (approved, document.progress.awaiting_since) {
+        (Some(said), _) => {
+            let mut ruling = wait_over(document, look.now);
+            ruling.finding.text = format!("approved by {}: {}; {}", said.by, said.reason, ruling.finding.text);
+            ruling
+        }
+        (None, awaiting) => await_approval(document, awaiting.unwrap_or(look.now), look.now),
+    }
+}
+
+fn baking(what: &str, since: Timestamp, bake_seconds: u32, now: Timestamp) -> Ruling {
+    let until = later(since, SignedDuration::from_secs(bake_seconds.into()));
+    let gone = now.duration_since(since).as_secs();
+    let text = format!("{what} for {gone} s of {bake_seconds} s; not before {}", clock(until));
+    Ruling {
+        decision: Decision::Bake,
+        until,
+        finding: Finding::new("bake", Verdict::Healthy, text),
+        reason: None,
+    }
+}
+
+fn final_bake(document: &Document, now: Timestamp) -> Ruling {
+    let (since, seconds) = (document.progress.since, document.plan.final_bake_seconds);
+    if now < later(since, SignedDuration::from_secs(seconds.into())) {
+        return baking("promoted", since, seconds, now);
+    }
+    let finding = Finding::new("bake", Verdict::Healthy, format!("promoted and baked for {seconds} s"));
+    Ruling {
+        decision: Decision::Finish,
+        until: now,
+        finding,
+        reason: None,
+    }
+}
+
+/// The present step is done with: the next one, or promotion.
+fn wait_over(document: &Document, now: Timestamp) -> Ruling {
+    let baked = document.step().map_or(0, |step| step.bake_seconds);
+    let done = format!("{} % baked for {baked} s", document.progress.percent);
+    let (decision, text) = match document.plan.steps.get(document.progress.step + 1) {
+        Some(next) => (Decision::Advance, format!("{done}: on to {} %", next.percent)),
+        None => (Decision::Promote, format!("{done}: on to promotion")),
+    };
+    Ruling {
+        decision,
+        until: now,
+        finding: Finding::new("bake", Verdict::Healthy, text),
+        reason: None,
+    }
+}
+
+fn await_approval(document: &Document, since: Timestamp, now: Timestamp) -> Ruling {
+    let until = later(
+        since,
+        SignedDuration::from_secs(document.plan.approval_timeout_seconds.into()),
+    );
+    if now >= until {
+        let text = format!(
+            "nobody approved step {} by {}",
+            document.progress.step + 1,
+            clock(until)
+        );
+        return roll_back(ReasonKind::Deadline, "approval", text, now);
+    }
+    let text = format!(
+        "{} % has baked; step {} waits for approval until {}",
+        document.progress.percent,
+        document.progress.step + 1,
+        clock(until)
+    );
+    Ruling {
+        decision: Decision::AwaitApproval,
+        until,
+        finding: Finding::new("approval", Verdict::Inconclusive, text),
+        reason: None,
+    }
+}
+
+/// A time of day in UTC, to the second.
+fn clock(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

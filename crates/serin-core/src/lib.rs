@@ -1,0 +1,19 @@
+//! The decisions of a rollout: pure and total, without I/O, clock, randomness or AWS.
+//!
+//! `serin-steps` gathers what these functions need and does what they say.
+
+pub mod alarm;
+pub mod analysis;
+pub mod claim;
+pub mod decide;
+pub mod document;
+pub mod fields;
+pub mod ids;
+pub mod instruct;
+pub mod percent;
+pub mod plan;
+pub mod request;
+pub mod stage;
+pub mod timeline;
+pub mod timing;
+pub mod trigger;

@@ -1,0 +1,274 @@
+//! How traffic moves: the steps of a rollout, how long each bakes and how often it is looked at. Immutable once begun.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::{percent::Percent, timing::LONGEST_ROLLOUT};
+
+/// The most steps of a plan.
+pub const MAX_STEPS: usize = 100;
+
+/// The most history events that an execution may have (Step Functions quota; the execution fails beyond it).
+pub const MAX_HISTORY_EVENTS: u32 = 25_000;
+
+/// The history events of one tick at the very worst: Bake, Evaluate with every retry used up, Decide. Held by a test against
+/// the state machine.
+pub const WORST_EVENTS_PER_TICK: u32 = 28;
+
+/// The history events of everything that happens once per step, at the very worst.
+pub const WORST_EVENTS_PER_STEP: u32 = 26;
+
+/// The history events of what happens once per rollout, at the very worst: Begin waiting for a stage that drains,
+/// both hooks, Promote, Finish, RollBack.
+pub const WORST_EVENTS_PER_ROLLOUT: u32 = 400;
+
+/// A percentage, and how long it is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The canary's share of the stage's traffic.
+    pub percent: Percent,
+    /// How long the share is watched before the next change, in seconds.
+    pub bake_seconds: u32,
+    /// Whether a person is asked once the bake is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
+}
+
+/// The steps of a rollout and its clocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Rising percentages; none where the canary is promoted at once.
+    pub steps: Vec<Step>,
+    /// How long the stage is watched after promotion, in seconds.
+    pub final_bake_seconds: u32,
+    /// The time between two looks, in seconds.
+    pub tick_seconds: u32,
+    /// How long a person may take to answer before the rollout is rolled back, in seconds.
+    pub approval_timeout_seconds: u32,
+}
+
+impl Plan {
+    /// The longest that the rollout can take if nothing fails: bakes, and approvals that are given at the last moment.
+    #[must_use]
+    pub fn longest(&self) -> SignedDuration {
+        let approvals = self.steps.iter().filter(|step| step.approval).count();
+        let bakes = self.steps.iter().map(|step| i64::from(step.bake_seconds)).sum::<i64>();
+        let waits = i64::try_from(approvals)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(self.approval_timeout_seconds.into());
+        SignedDuration::from_secs(
+            bakes
+                .saturating_add(waits)
+                .saturating_add(self.final_bake_seconds.into()),
+        )
+    }
+
+    /// When a rollout must be over, with room for slow calls and restarted bakes: after that it is rolled back.
+    #[must_use]
+    pub fn time_limit(&self) -> SignedDuration {
+        let longest = self.longest();
+        let restarts = self.steps.iter().map(|step| step.bake_seconds).max().unwrap_or(0);
+        let room =
+            SignedDuration::from_secs(i64::from(restarts) * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(30);
+        LONGEST_ROLLOUT.min(longest.saturating_add(room))
+    }
+
+    /// The tick that is used: the one asked for, or a longer one where the plan would not fit into an execution's history.
+    #[must_use]
+    pub fn tick(&self) -> u32 {
+        let limit = u32::try_from(self.time_limit().as_secs()).unwrap_or(u32::MAX);
+        let changes = u32::try_from(self.steps.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1 + MAX_RESTARTS);
+        let spent = WORST_EVENTS_PER_ROLLOUT + changes.saturating_mul(WORST_EVENTS_PER_STEP + WORST_EVENTS_PER_TICK);
+        let ticks = MAX_HISTORY_EVENTS.saturating_sub(spent) / WORST_EVENTS_PER_TICK;
+        // A jittered tick is shorter by up to a tenth.
+        self.tick_seconds
+            .max(limit.saturating_mul(10).div_ceil(ticks.max(1).saturating_mul(9)))
+    }
+
+    /// The next wait of a tick that has `left` to wait for: never past it, and a little shorter by `jitter` (0 to 9), so
+    /// that many rollouts do not all call at the same second.
+    #[must_use]
+    pub fn wait(&self, left: SignedDuration, jitter: u32) -> u32 {
+        let tick = self.tick();
+        let jittered = tick - (tick / 10).saturating_mul(jitter.min(9)) / 9;
+        let left = u32::try_from(left.as_secs().saturating_add(i64::from(left.subsec_nanos() > 0))).unwrap_or(0);
+        if left == 0 { jittered } else { left.min(jittered) }.max(1)
+    }
+}
+
+/// How often a bake may start again because the percentage was found changed.
+pub const MAX_RESTARTS: u32 = 3;
+
+/// The presets by the names that people know from SAM, CodeDeploy and ECS, and what they mean there.
+const PRESETS: [(&str, Preset); 11] = [
+    ("AllAtOnce", Preset::AllAtOnce),
+    ("Canary10Percent5Minutes", Preset::Canary { minutes: 5 }),
+    ("Canary10Percent10Minutes", Preset::Canary { minutes: 10 }),
+    ("Canary10Percent15Minutes", Preset::Canary { minutes: 15 }),
+    ("Canary10Percent30Minutes", Preset::Canary { minutes: 30 }),
+    ("Linear10PercentEvery1Minute", Preset::Linear { minutes: 1 }),
+    ("Linear10PercentEvery1Minutes", Preset::Linear { minutes: 1 }),
+    ("Linear10PercentEvery2Minutes", Preset::Linear { minutes: 2 }),
+    ("Linear10PercentEvery3Minutes", Preset::Linear { minutes: 3 }),
+    ("Linear10PercentEvery3Minute", Preset::Linear { minutes: 3 }),
+    ("Linear10PercentEvery10Minutes", Preset::Linear { minutes: 10 }),
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Preset {
+    AllAtOnce,
+    Canary { minutes: u32 },
+    Linear { minutes: u32 },
+}
+
+/// The presets that a request may name, for its error message.
+#[must_use]
+pub fn preset_names() -> String {
+    PRESETS.map(|(name, _)| name).join(", ")
+}
+
+/// The steps of a preset, named with or without its service's prefix (`CodeDeployDefault.Lambda`, `ECS`, ...).
+#[must_use]
+pub fn preset(name: &str) -> Option<Vec<Step>> {
+    let name = name.strip_prefix("CodeDeployDefault.").unwrap_or(name);
+    let name = name
+        .strip_prefix("Lambda")
+        .or_else(|| name.strip_prefix("ECS"))
+        .unwrap_or(name);
+    let (_, preset) = PRESETS.iter().find(|(known, _)| *known == name)?;
+    Some(match preset {
+        Preset::AllAtOnce => Vec::new(),
+        Preset::Canary { minutes } => linear(Percent::from_hundredths(1_000)?, minutes * 60)
+            .into_iter()
+            .take(1)
+            .collect(),
+        Preset::Linear { minutes } => linear(Percent::from_hundredths(1_000)?, minutes * 60),
+    })
+}
+
+/// `percent`, twice `percent`, ... below 100, each watched for `every_seconds`.
+#[must_use]
+pub fn linear(percent: Percent, every_seconds: u32) -> Vec<Step> {
+    let stride = usize::from(percent.hundredths().max(1));
+    let shares = (stride..usize::from(Percent::ALL.hundredths())).step_by(stride);
+    let percents = shares.filter_map(|share| u16::try_from(share).ok().and_then(Percent::from_hundredths));
+    percents
+        .map(|percent| Step {
+            percent,
+            bake_seconds: every_seconds,
+            approval: false,
+        })
+        .collect()
+}
+
+/// `percent`, `percent` times `factor`, times its square, ... below 100, rounded to two decimals.
+#[must_use]
+pub fn exponential(percent: Percent, factor: f64, every_seconds: u32) -> Vec<Step> {
+    let start = f64::from(percent.hundredths()) / 100.0;
+    let shares = (0..=MAX_STEPS).map_while(|power| {
+        let power = i32::try_from(power).ok()?;
+        Percent::nearest(start * factor.powi(power)).filter(|share| *share < Percent::ALL)
+    });
+    shares
+        .map(|percent| Step {
+            percent,
+            bake_seconds: every_seconds,
+            approval: false,
+        })
+        .collect()
+}
+
+/// The plan of a request that names none: 5, 25 and 50 %, ten minutes each.
+#[must_use]
+pub fn default_steps() -> Vec<Step> {
+    let shares = [500, 2_500, 5_000].into_iter().filter_map(Percent::from_hundredths);
+    shares
+        .map(|percent| Step {
+            percent,
+            bake_seconds: 600,
+            approval: false,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shares(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(|step| step.percent.to_string()).collect()
+    }
+
+    #[test]
+    fn presets_mean_what_they_mean_in_codedeploy() {
+        let linear = preset("CodeDeployDefault.LambdaLinear10PercentEvery2Minutes").unwrap();
+        assert_eq!(shares(&linear), ["10", "20", "30", "40", "50", "60", "70", "80", "90"]);
+        assert!(linear.iter().all(|step| step.bake_seconds == 120));
+        assert_eq!(preset("Canary10Percent5Minutes"), preset("ECSCanary10Percent5Minutes"));
+        assert_eq!(preset("Canary10Percent5Minutes").unwrap().len(), 1);
+        assert_eq!(preset("AllAtOnce"), Some(Vec::new()));
+        assert_eq!(preset("Canary20Percent5Minutes"), None);
+    }
+
+    #[test]
+    fn an_exponential_plan_multiplies() {
+        assert_eq!(
+            shares(&exponential(Percent::parse("5").unwrap(), 2.0, 300)),
+            ["5", "10", "20", "40", "80"]
+        );
+        assert_eq!(
+            shares(&exponential(Percent::parse("0.1").unwrap(), 10.0, 300)),
+            ["0.1", "1", "10"]
+        );
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_bake_and_is_never_zero() {
+        let plan = Plan {
+            steps: default_steps(),
+            final_bake_seconds: 0,
+            tick_seconds: 60,
+            approval_timeout_seconds: 60,
+        };
+        assert_eq!(plan.wait(SignedDuration::from_secs(600), 0), 60);
+        assert_eq!(plan.wait(SignedDuration::from_secs(600), 9), 54);
+        assert_eq!(plan.wait(SignedDuration::from_millis(6_001), 0), 7);
+        assert_eq!(plan.wait(SignedDuration::from_secs(-5), 0), 60);
+    }
+
+    fn any_plan() -> impl Strategy<Value = Plan> {
+        let steps = prop::collection::vec((1_u32..=1_209_600, any::<bool>()), 0..=MAX_STEPS);
+        (steps, 0_u32..=1_209_600, 5_u32..=600, 60_u32..=1_209_600).prop_map(|(steps, last, tick, approval)| Plan {
+            steps: steps
+                .into_iter()
+                .zip(1..)
+                .map(|((bake_seconds, approval), share)| Step {
+                    percent: Percent::from_hundredths(share).unwrap(),
+                    bake_seconds,
+                    approval,
+                })
+                .collect(),
+            final_bake_seconds: last,
+            tick_seconds: tick,
+            approval_timeout_seconds: approval,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_plan_outgrows_the_history_of_an_execution(plan in any_plan()) {
+            let shortest_wait = plan.tick() - plan.tick() / 10;
+            let limit = u32::try_from(plan.time_limit().as_secs()).unwrap();
+            let changes = u32::try_from(plan.steps.len()).unwrap() + 1 + MAX_RESTARTS;
+            let ticks = limit / shortest_wait + changes;
+            let events = WORST_EVENTS_PER_ROLLOUT + changes * WORST_EVENTS_PER_STEP + ticks * WORST_EVENTS_PER_TICK;
+            prop_assert!(events <= MAX_HISTORY_EVENTS, "{events} events, tick {}", plan.tick());
+        }
+    }
+}

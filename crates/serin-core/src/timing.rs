@@ -1,0 +1,47 @@
+//! The times on which the safety of a rollout rests (`docs/protocol.md`, "Time").
+//!
+//! A test holds them equal to the timeouts in `template.yaml`.
+
+use jiff::SignedDuration;
+
+/// The timeout of every function that takes part in a rollout, in seconds.
+pub const FUNCTION_TIMEOUT_SECONDS: i64 = 15;
+
+/// The timeout of the sweep, in seconds. It stays below the sweep's period.
+pub const SWEEP_TIMEOUT_SECONDS: i64 = 55;
+
+/// How often the sweep runs, in seconds.
+pub const SWEEP_PERIOD_SECONDS: i64 = 60;
+
+/// An invocation sends its last write at most this long after its last read of the claim:
+/// a function's timeout, a margin for the network and one for clocks that differ. "T" in the protocol.
+pub const WRITE_WINDOW: SignedDuration = SignedDuration::from_secs(FUNCTION_TIMEOUT_SECONDS + 5);
+
+/// How long after its end a rollout's stage is still looked after: its last writers must be dead and one complete sweep
+/// must have looked. "D" in the protocol.
+pub const DRAIN: SignedDuration = SignedDuration::from_secs(200);
+
+/// When the stage of a rollout that ended may be claimed by the next one.
+pub const FREE_AFTER: SignedDuration = SignedDuration::from_secs(DRAIN.as_secs() + WRITE_WINDOW.as_secs());
+
+/// The longest rollout with all its holds: CloudWatch keeps one-minute data for 15 days.
+pub const LONGEST_ROLLOUT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// The longest that one state other than a wait can take with all its retries; a hook is the slowest.
+/// A claim whose heartbeat is late by more than its wait and this is swept.
+pub const SLOWEST_STATE: SignedDuration = SignedDuration::from_mins(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drain_holds_the_last_writers_and_a_complete_sweep() {
+        let needed = WRITE_WINDOW.as_secs() + 2 * SWEEP_PERIOD_SECONDS + SWEEP_TIMEOUT_SECONDS;
+        assert!(
+            DRAIN.as_secs() >= needed,
+            "{} s of drain, {needed} s needed",
+            DRAIN.as_secs()
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! `begin`: checks the request, claims the stage and attaches the canary at 0 %.
+
+use serin_aws::{ApiGateway, CloudWatch, Config, SystemClock, Table, serve};
+use serin_steps::begin;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config::load().await;
+    let table = Table::new(&config)?;
+    let gateway = ApiGateway::new(&config);
+    let cloudwatch = CloudWatch::new(&config);
+    let hooks = Config::variable("HOOK_FUNCTION_PATTERN")?;
+    serve(|input| begin::begin(&gateway, &table, &cloudwatch, &SystemClock, &hooks, input)).await?;
+    Ok(())
+}

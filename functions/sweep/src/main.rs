@@ -1,0 +1,14 @@
+//! `sweep`: looks after rollouts that nobody else looks after.
+
+use serin_aws::{ApiGateway, Config, StepFunctions, SystemClock, Table, serve};
+use serin_steps::sweep;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config::load().await;
+    let table = Table::new(&config)?;
+    let gateway = ApiGateway::new(&config);
+    let executions = StepFunctions::new(&config);
+    serve(|_| sweep::sweep(&gateway, &table, &executions, &SystemClock)).await?;
+    Ok(())
+}

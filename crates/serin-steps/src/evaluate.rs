@@ -1,0 +1,131 @@
+//! `evaluate`: gathers evidence, lets `serin-core` judge it, renews the heartbeat and returns what is next, with its reasons.
+
+use serde_json::Value;
+use serin_core::{
+    analysis::{Mode, Window},
+    claim::{Change, Claim, Guard, Phase, beat_by},
+    decide::{self, Decision, Finding, Look, Verdict},
+    document::{Document, Reason, ReasonKind},
+};
+
+use crate::{
+    begin::lost,
+    document,
+    error::Stepped,
+    ports::{Alarms, CallError, Claims, Clock, Gateway, Metrics, Written},
+    timeline,
+};
+
+/// Looks at a rollout once and decides what is next.
+///
+/// # Errors
+/// `ClaimLost` where the stage is another rollout's; what AWS refused or could not answer.
+pub async fn evaluate(
+    gateway: &impl Gateway,
+    claims: &impl Claims,
+    alarms: &impl Alarms,
+    metrics: &impl Metrics,
+    clock: &impl Clock,
+    input: Value,
+) -> Stepped<Value> {
+    let document = document::read(input)?;
+    let claim = claims.read(&document.stage).await?;
+    let phase = if document.progress.promoted {
+        Phase::Promoted
+    } else {
+        Phase::Shifting
+    };
+    let mine = claim.as_ref().filter(|claim| claim.rollout_id == document.rollout_id);
+    let Some(claim) = mine else {
+        return Err(lost(claim.as_ref()));
+    };
+    if claim.phase != phase {
+        return ended(document, claim);
+    }
+
+    let now = clock.now();
+    let stage = match gateway.stage(&document.stage).await {
+        Err(CallError::NotFound(_)) => return gone(claims, document, now).await,
+        stage => stage?,
+    };
+    let names: Vec<_> = document.alarms.iter().map(|alarm| alarm.arn.alarm_name()).collect();
+    let alarms = if names.is_empty() {
+        Vec::new()
+    } else {
+        alarms.named(&names).await?
+    };
+    let windows = windows(metrics, &document, now).await?;
+    let look = Look {
+        now,
+        stage,
+        alarms,
+        windows,
+        instruction: claim.instruction.clone(),
+    };
+    let document = decide::decide(document, &look);
+
+    if let Written::Lost(claim) = beat(claims, &document, phase, now).await? {
+        return match claim.filter(|claim| claim.rollout_id == document.rollout_id) {
+            Some(claim) => ended(document, &claim),
+            None => Err(lost(None)),
+        };
+    }
+    report(claims, &document, now).await;
+    document::write(&document)
+}
+
+/// The counts of the clean windows of this step, if there are any and they are asked for.
+async fn windows(metrics: &impl Metrics, document: &Document, now: jiff::Timestamp) -> Stepped<Vec<Window>> {
+    if document.analysis.mode == Mode::Off || document.progress.promoted {
+        return Ok(Vec::new());
+    }
+    match document.analysis.clean_windows(document.progress.since, now) {
+        None => Ok(Vec::new()),
+        Some((from, to)) => Ok(metrics.requests(document, &document.analysis, from, to).await?),
+    }
+}
+
+async fn beat(claims: &impl Claims, document: &Document, phase: Phase, now: jiff::Timestamp) -> Stepped<Written> {
+    let change = Change {
+        next_beat_by: Some(beat_by(now, document.wait_seconds)),
+        awaiting: Some((document.decision == Decision::AwaitApproval).then_some(document.progress.step)),
+        ..Change::default()
+    };
+    Ok(claims
+        .change(&document.stage, &Guard::mine(&document.rollout_id, &[phase]), &change)
+        .await?)
+}
+
+/// Somebody else began the rollback, an alarm most likely: the execution ends with that reason.
+fn ended(document: Document, claim: &Claim) -> Stepped<Value> {
+    let text = claim
+        .reason
+        .clone()
+        .unwrap_or_else(|| format!("the rollout is already {}", claim.phase.name()));
+    document::write(&rolled_back(document, ReasonKind::Alarm, "claim", text))
+}
+
+async fn gone(claims: &impl Claims, document: Document, now: jiff::Timestamp) -> Stepped<Value> {
+    let text = format!("stage {} does not exist any more", document.stage);
+    let document = rolled_back(document, ReasonKind::Drift, "drift", text);
+    report(claims, &document, now).await;
+    document::write(&document)
+}
+
+fn rolled_back(mut document: Document, kind: ReasonKind, subject: &str, text: String) -> Document {
+    let finding = Finding {
+        subject: subject.to_owned(),
+        verdict: Verdict::Harmful,
+        text: text.clone(),
+    };
+    document.findings = vec![finding];
+    document.reason = Some(Reason { kind, text });
+    document.decision = Decision::RollBack;
+    document
+}
+
+async fn report(claims: &impl Claims, document: &Document, now: jiff::Timestamp) {
+    let texts: Vec<_> = document.findings.iter().map(|finding| finding.text.as_str()).collect();
+    let text = format!("{}: {}", document.decision.name(), texts.join("; "));
+    timeline::record(claims, timeline::decided(document, now, "evaluate", text)).await;
+}

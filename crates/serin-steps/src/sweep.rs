@@ -1,0 +1,148 @@
+//! `sweep`: runs every minute and needs no event to arrive. It ends rollouts whose execution is over or silent, goes on with
+//! rollbacks that were interrupted, and looks after stages whose rollout has just ended.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use serin_core::{
+    claim::{Claim, Phase, later},
+    document::ReasonKind,
+    ids::StageId,
+    timing::{SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW},
+};
+
+use crate::{
+    error::{StepError, Stepped},
+    ports::{CallError, Claims, Clock, ExecutionStatus, Executions, Gateway},
+    rollback::{Cause, Ended, roll_back},
+    safe::{self, WriteBy},
+};
+
+/// Between two stages that are looked at: at most 2 API Gateway calls a second of the account's 10.
+const PAUSE: SignedDuration = SignedDuration::from_millis(500);
+
+/// Sweeps once. A stage that fails is reported and the others go on, except that throttling ends the run: rollbacks come first.
+///
+/// # Errors
+/// `Transient` with what failed, after everything else was done.
+pub async fn sweep(
+    gateway: &impl Gateway,
+    claims: &impl Claims,
+    executions: &impl Executions,
+    clock: &impl Clock,
+) -> Stepped<Value> {
+    let stop = later(
+        clock.now(),
+        SignedDuration::from_secs(SWEEP_TIMEOUT_SECONDS) - WRITE_WINDOW,
+    );
+    let stages = claims.watched().await?;
+    let (mut acted, mut failed) = (Vec::new(), Vec::new());
+    for stage in &stages {
+        if clock.now() >= stop {
+            failed.push(format!("out of time before {stage}"));
+            break;
+        }
+        match sweep_stage(gateway, claims, executions, clock, stage).await {
+            Ok(None) => {}
+            Ok(Some(text)) => acted.push(json!({ "stage": stage, "did": text })),
+            Err(error) => {
+                tracing::warn!(%stage, %error, "not swept");
+                failed.push(format!("{stage}: {error}"));
+                if matches!(error, StepError::Throttled(_)) {
+                    break;
+                }
+            }
+        }
+    }
+    tracing::info!(
+        watched = stages.len(),
+        acted = acted.len(),
+        failed = failed.len(),
+        "swept"
+    );
+    if failed.is_empty() {
+        return Ok(json!({ "watched": stages.len(), "acted": acted }));
+    }
+    Err(StepError::Transient(format!(
+        "the sweep could not finish: {}",
+        failed.join("; ")
+    )))
+}
+
+/// What was done for one stage, if anything.
+async fn sweep_stage(
+    gateway: &impl Gateway,
+    claims: &impl Claims,
+    executions: &impl Executions,
+    clock: &impl Clock,
+    stage: &StageId,
+) -> Stepped<Option<String>> {
+    let Some(claim) = claims.read(stage).await? else {
+        return Ok(None);
+    };
+    let read_at = clock.now();
+    if claim.phase.is_active() {
+        let Some(text) = forsaken(executions, &claim, read_at).await? else {
+            return Ok(None);
+        };
+        return go_back(gateway, claims, clock, &claim, text).await;
+    }
+    if claim.phase == Phase::RollingBack {
+        let text = claim.reason.clone().unwrap_or_default();
+        return go_back(gateway, claims, clock, &claim, text).await;
+    }
+    if !claim.may_touch(read_at) {
+        claims.unwatch(stage, &claim.rollout_id).await?;
+        return Ok(None);
+    }
+    clock.sleep(PAUSE).await;
+    look_after(gateway, clock, &claim, WriteBy(later(read_at, WRITE_WINDOW))).await
+}
+
+/// Why nobody looks after an active rollout any more; `None` while somebody does.
+async fn forsaken(executions: &impl Executions, claim: &Claim, now: Timestamp) -> Stepped<Option<String>> {
+    if now >= claim.next_beat_by {
+        return Ok(Some(format!("no sign of life since {:.0}", claim.next_beat_by)));
+    }
+    Ok(match executions.status(&claim.execution_arn).await? {
+        ExecutionStatus::Running => None,
+        ExecutionStatus::Over(how) => Some(format!("the execution is over ({how}) but the rollout is not")),
+    })
+}
+
+async fn go_back(
+    gateway: &impl Gateway,
+    claims: &impl Claims,
+    clock: &impl Clock,
+    claim: &Claim,
+    text: String,
+) -> Stepped<Option<String>> {
+    clock.sleep(PAUSE).await;
+    let cause = Cause {
+        kind: ReasonKind::Execution,
+        text,
+    };
+    Ok(
+        match roll_back(gateway, claims, clock, &claim.stage, &claim.rollout_id, &cause).await? {
+            Ended::RolledBack { reason, .. } => Some(format!("rolled back: {reason}")),
+            Ended::Nothing(_) => None,
+        },
+    )
+}
+
+/// A process that died between its write and its undo may have left something on the stage of a rollout that ended.
+async fn look_after(gateway: &impl Gateway, clock: &impl Clock, claim: &Claim, by: WriteBy) -> Stepped<Option<String>> {
+    let (Some(target), Some(baseline)) = (claim.target(), &claim.baseline) else {
+        return Ok(None);
+    };
+    let view = match gateway.stage(&claim.stage).await {
+        Err(CallError::NotFound(_)) => return Ok(None),
+        view => view?,
+    };
+    let before = view.clone();
+    let after = if claim.phase == Phase::Finished {
+        safe::remove_ours(gateway, clock, &claim.stage, &target, view, by).await?
+    } else {
+        safe::make_safe(gateway, clock, &claim.stage, &target, baseline, view, by).await?
+    };
+    Ok((before != after).then(|| format!("cleaned up: {} became {}", before.describe(), after.describe())))
+}

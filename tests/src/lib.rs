@@ -1,4 +1,6 @@
 //! What the checks of this package share.
 
 pub mod cfn;
+pub mod machine;
 pub mod permissions;
+pub mod simulation;

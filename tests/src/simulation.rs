@@ -176,8 +176,16 @@ impl Simulation {
         self.at(seconds, move |world| {
             world.set_alarm(name, AlarmState::Alarm);
             let action = alarm_action(name, "ALARM", world.now());
-            let _ = world.invoke("rollback", action);
+            world.deliver("rollback", action, 2);
         });
+    }
+
+    /// Invokes a function as Lambda does for events: an invocation that fails is repeated after one minute, then after two.
+    pub fn deliver(&mut self, function: &'static str, event: Value, retries: i64) {
+        if self.invoke(function, event.clone()).is_err() && retries > 0 {
+            let delay = self.now().duration_since(self.began).as_secs() + 60 * (3 - retries);
+            self.at(delay, move |world| world.deliver(function, event, retries - 1));
+        }
     }
 
     /// Starts a rollout by starting the state machine, which is idempotent by name as on AWS.

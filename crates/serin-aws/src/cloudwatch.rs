@@ -8,7 +8,7 @@ use aws_sdk_cloudwatch::{
 };
 use jiff::Timestamp;
 use serin_core::{
-    alarm::{AlarmReading, AlarmState},
+    alarm::{AlarmKind, AlarmReading, AlarmState},
     analysis::{Analysis, Source, Window},
     document::Document,
 };
@@ -32,17 +32,23 @@ impl CloudWatch {
     }
 }
 
-/// Composite alarms are left out unless they are asked for.
-const TYPES: [AlarmType; 2] = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm];
+/// Without types, DescribeAlarms leaves composite alarms out.
+fn types(kinds: &[AlarmKind]) -> Vec<AlarmType> {
+    let named = |kind: &AlarmKind| match kind {
+        AlarmKind::Metric => AlarmType::MetricAlarm,
+        AlarmKind::Composite => AlarmType::CompositeAlarm,
+    };
+    kinds.iter().map(named).collect()
+}
 
 impl Alarms for CloudWatch {
-    async fn named(&self, names: &[&str]) -> Called<Vec<AlarmReading>> {
+    async fn named(&self, kinds: &[AlarmKind], names: &[&str]) -> Called<Vec<AlarmReading>> {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let call = self
             .client
             .describe_alarms()
             .set_alarm_names(Some(names))
-            .set_alarm_types(Some(TYPES.to_vec()));
+            .set_alarm_types(Some(types(kinds)));
         readings(
             call.max_records(100)
                 .send()
@@ -51,12 +57,12 @@ impl Alarms for CloudWatch {
         )
     }
 
-    async fn with_prefix(&self, prefix: &str) -> Called<Vec<AlarmReading>> {
+    async fn with_prefix(&self, kinds: &[AlarmKind], prefix: &str) -> Called<Vec<AlarmReading>> {
         let call = self
             .client
             .describe_alarms()
             .alarm_name_prefix(prefix)
-            .set_alarm_types(Some(TYPES.to_vec()));
+            .set_alarm_types(Some(types(kinds)));
         readings(
             call.max_records(100)
                 .send()

@@ -29,6 +29,20 @@ pub struct PlannedAlarm {
     pub if_already_in_alarm: IfAlreadyInAlarm,
 }
 
+/// What an alarm is made of. CloudWatch describes composite alarms only to those who ask for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmKind {
+    /// An alarm on a metric, or on a formula of metrics.
+    Metric,
+    /// An alarm on other alarms.
+    Composite,
+}
+
+impl AlarmKind {
+    /// Every kind: any of them may guard a rollout.
+    pub const ALL: [Self; 2] = [Self::Metric, Self::Composite];
+}
+
 /// The state of an alarm, as CloudWatch names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlarmState {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use serin_core::{
-    alarm::{AlarmReading, AlarmState, IfAlreadyInAlarm, PlannedAlarm},
+    alarm::{AlarmKind, AlarmReading, AlarmState, IfAlreadyInAlarm, PlannedAlarm},
     analysis::metric_api_name,
     claim::{Absent, Change, Claim, Guard, Phase, beat_by, later},
     decide::{Decision, Finding, Verdict},
@@ -97,7 +97,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         let found = if names.is_empty() {
             Vec::new()
         } else {
-            self.alarms.named(&names).await?
+            self.alarms.named(&AlarmKind::ALL, &names).await?
         };
         let missing = names
             .iter()
@@ -119,7 +119,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
 
     async fn own_alarms(&self, request: &Request) -> Stepped<Vec<PlannedAlarm>> {
         let prefix = request.stage.alarm_prefix();
-        let found = self.alarms.with_prefix(&prefix).await?;
+        let found = self.alarms.with_prefix(&AlarmKind::ALL, &prefix).await?;
         let given = match found.len() {
             0 => format!("nothing, and there is no alarm whose name begins with {prefix:?}"),
             1..=serin_core::alarm::MAX_ALARMS => {
@@ -237,7 +237,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         let found = if names.is_empty() {
             Vec::new()
         } else {
-            self.alarms.named(&names).await?
+            self.alarms.named(&AlarmKind::ALL, &names).await?
         };
         let in_alarm = |alarm: &&PlannedAlarm| {
             found

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use serin_core::{
+    alarm::AlarmKind,
     analysis::{Mode, Window},
     claim::{Change, Claim, Guard, Phase, beat_by},
     decide::{self, Decision, Finding, Look, Verdict},
@@ -52,7 +53,7 @@ pub async fn evaluate(
     let alarms = if names.is_empty() {
         Vec::new()
     } else {
-        alarms.named(&names).await?
+        alarms.named(&AlarmKind::ALL, &names).await?
     };
     let windows = windows(metrics, &document, now).await?;
     let look = Look {

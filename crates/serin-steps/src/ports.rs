@@ -4,7 +4,7 @@ use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 use serin_core::{
-    alarm::AlarmReading,
+    alarm::{AlarmKind, AlarmReading},
     analysis::{Analysis, Window},
     claim::{Change, Claim, Guard},
     document::Document,
@@ -100,12 +100,12 @@ pub trait Claims: Sync {
     fn record(&self, entry: &Entry) -> impl Future<Output = Called<()>> + Send;
 }
 
-/// CloudWatch's alarms, composite ones included.
+/// CloudWatch's alarms of the kinds that are asked for.
 pub trait Alarms: Sync {
     /// Those of the names that exist.
-    fn named(&self, names: &[&str]) -> impl Future<Output = Called<Vec<AlarmReading>>> + Send;
+    fn named(&self, kinds: &[AlarmKind], names: &[&str]) -> impl Future<Output = Called<Vec<AlarmReading>>> + Send;
     /// Those whose names begin so.
-    fn with_prefix(&self, prefix: &str) -> impl Future<Output = Called<Vec<AlarmReading>>> + Send;
+    fn with_prefix(&self, kinds: &[AlarmKind], prefix: &str) -> impl Future<Output = Called<Vec<AlarmReading>>> + Send;
 }
 
 /// CloudWatch's metrics.

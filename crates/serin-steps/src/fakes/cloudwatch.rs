@@ -1,0 +1,65 @@
+//! CloudWatch's ports: alarms of the kinds that are asked for, and request counts.
+
+use jiff::{SignedDuration, Timestamp};
+use serin_core::{
+    alarm::{AlarmKind, AlarmReading},
+    analysis::{Analysis, Window},
+    document::Document,
+};
+
+use super::{Account, FakeAws};
+use crate::ports::{Alarms, Called, Metrics};
+
+impl Account {
+    fn readings(&self, kinds: &[AlarmKind], wanted: impl Fn(&str) -> bool) -> Vec<AlarmReading> {
+        let found = self
+            .alarms
+            .iter()
+            .filter(|(name, alarm)| kinds.contains(&alarm.kind) && wanted(name));
+        found
+            .map(|(name, alarm)| AlarmReading {
+                name: name.clone(),
+                state: alarm.state,
+                reason: alarm.reason.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Alarms for FakeAws {
+    async fn named(&self, kinds: &[AlarmKind], names: &[&str]) -> Called<Vec<AlarmReading>> {
+        self.call("DescribeAlarms", |account| {
+            Ok(account.readings(kinds, |name| names.contains(&name)))
+        })
+        .await
+    }
+
+    async fn with_prefix(&self, kinds: &[AlarmKind], prefix: &str) -> Called<Vec<AlarmReading>> {
+        self.call("DescribeAlarms", |account| {
+            Ok(account.readings(kinds, |name| name.starts_with(prefix)))
+        })
+        .await
+    }
+}
+
+impl Metrics for FakeAws {
+    async fn requests(
+        &self,
+        _document: &Document,
+        analysis: &Analysis,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Called<Vec<Window>> {
+        self.call("GetMetricData", |account| {
+            let length = SignedDuration::from_secs(analysis.window_seconds.into());
+            let starts = std::iter::successors(Some(from), |start| start.checked_add(length).ok());
+            let window = |start| Window {
+                start,
+                canary_requests: account.traffic.canary,
+                baseline_requests: account.traffic.baseline,
+            };
+            Ok(starts.take_while(|start| *start < to).map(window).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,197 @@
+//! AWS in memory: stateful stand-ins for every port, which obey what is recorded about AWS, count every call and fail on
+//! command.
+//!
+//! A call that is to *crash* never answers. Nothing else here waits, so whoever drives a step with
+//! `FutureExt::now_or_never` sees a crash as `None` and drops the step, as Lambda does with a process that dies.
+
+pub mod api_gateway;
+mod cloudwatch;
+mod gateway;
+mod table;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serin_core::{
+    alarm::{AlarmKind, AlarmState},
+    claim::Claim,
+    ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
+    timeline::Entry,
+};
+
+use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions, Guarded};
+pub use api_gateway::RestApi;
+
+/// How a call is made to fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and has done nothing.
+    Fails(CallError),
+    /// It happens, and its answer is lost.
+    AnswerLost,
+    /// The process dies before it is sent.
+    CrashBefore,
+    /// It happens, and the process dies before it sees the answer.
+    CrashAfter,
+}
+
+/// An alarm of the fake CloudWatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FakeAlarm {
+    /// Its state.
+    pub state: AlarmState,
+    /// CloudWatch's reason for it.
+    pub reason: String,
+    /// What it is made of.
+    pub kind: AlarmKind,
+}
+
+/// Requests a minute of both sides, as CloudWatch would count them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// The canary's.
+    pub canary: u64,
+    /// The baseline's.
+    pub baseline: u64,
+}
+
+/// What an account holds.
+#[derive(Debug)]
+pub struct Account {
+    /// The time.
+    pub now: Timestamp,
+    /// The REST APIs by id.
+    pub apis: BTreeMap<String, RestApi>,
+    /// The claims by stage.
+    pub claims: BTreeMap<StageId, Claim>,
+    /// Which alarm guards which stage.
+    pub guards: BTreeMap<(AlarmArn, StageId), Guarded>,
+    /// Which rollouts have ever claimed, and what.
+    pub rollouts: BTreeMap<RolloutId, StageId>,
+    /// The claims that the sweep looks after.
+    pub watched: BTreeSet<StageId>,
+    /// Everything that was recorded.
+    pub timeline: Vec<Entry>,
+    /// The alarms by name.
+    pub alarms: BTreeMap<String, FakeAlarm>,
+    /// The traffic that the metrics tell of.
+    pub traffic: Traffic,
+    /// The executions that do not run any more, and how they ended.
+    pub ended_executions: BTreeMap<ExecutionArn, String>,
+    /// Every call that was sent: the operation's name.
+    pub calls: Vec<&'static str>,
+    /// What goes wrong: at which call, counted from 0 over everything that is sent from now on.
+    faults: Vec<(Aim, Fault)>,
+}
+
+/// Which call a fault is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// The call of this number in the account's life.
+    Number(usize),
+    /// The next of this name.
+    Next(&'static str),
+}
+
+/// An account that is shared by everybody who works on it.
+#[derive(Clone, Debug)]
+pub struct FakeAws(Arc<Mutex<Account>>);
+
+impl FakeAws {
+    /// An account with nothing in it.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(Account {
+            now,
+            apis: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            guards: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
+            watched: BTreeSet::new(),
+            timeline: Vec::new(),
+            alarms: BTreeMap::new(),
+            traffic: Traffic {
+                canary: 10,
+                baseline: 100,
+            },
+            ended_executions: BTreeMap::new(),
+            calls: Vec::new(),
+            faults: Vec::new(),
+        })))
+    }
+
+    /// The account, to look at and to change by hand.
+    pub fn account(&self) -> MutexGuard<'_, Account> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the call of that number fail, counted from 0 over the account's life.
+    pub fn fail_call(&self, number: usize, fault: Fault) {
+        self.account().faults.push((Aim::Number(number), fault));
+    }
+
+    /// Makes the next call of that name fail.
+    pub fn fail_next(&self, operation: &'static str, fault: Fault) {
+        self.account().faults.push((Aim::Next(operation), fault));
+    }
+
+    /// Sends a call: counts it, fails it if that was asked for, and otherwise does what it does.
+    async fn call<T>(&self, operation: &'static str, effect: impl FnOnce(&mut Account) -> Called<T>) -> Called<T> {
+        let fault = self.account().next_fault(operation);
+        match fault {
+            Some(Fault::CrashBefore) => pending().await,
+            Some(Fault::Fails(error)) => {
+                self.account().calls.push(operation);
+                Err(error)
+            }
+            Some(Fault::AnswerLost) => {
+                let _ = self.account().send(operation, effect);
+                Err(CallError::Unavailable(format!("{operation}: the answer was lost")))
+            }
+            Some(Fault::CrashAfter) => {
+                let _ = self.account().send(operation, effect);
+                pending().await
+            }
+            None => self.account().send(operation, effect),
+        }
+    }
+}
+
+impl Account {
+    fn next_fault(&mut self, operation: &'static str) -> Option<Fault> {
+        let number = self.calls.len();
+        let hit = |(aim, _): &(Aim, Fault)| *aim == Aim::Number(number) || *aim == Aim::Next(operation);
+        let index = self.faults.iter().position(hit)?;
+        Some(self.faults.swap_remove(index).1)
+    }
+
+    fn send<T>(&mut self, operation: &'static str, effect: impl FnOnce(&mut Self) -> Called<T>) -> Called<T> {
+        self.calls.push(operation);
+        effect(self)
+    }
+}
+
+impl Clock for FakeAws {
+    fn now(&self) -> Timestamp {
+        self.account().now
+    }
+
+    async fn sleep(&self, duration: SignedDuration) {
+        let mut account = self.account();
+        account.now = serin_core::claim::later(account.now, duration);
+    }
+}
+
+impl Executions for FakeAws {
+    async fn status(&self, execution: &ExecutionArn) -> Called<ExecutionStatus> {
+        self.call("DescribeExecution", |account| {
+            let ended = account.ended_executions.get(execution);
+            Ok(ended.map_or(ExecutionStatus::Running, |how| ExecutionStatus::Over(how.clone())))
+        })
+        .await
+    }
+}

@@ -7,11 +7,12 @@ from localstack.runtime import hooks
 from serin_local import (
     alarm_actions,
     alarm_evaluation,
+    cloudformation_numbers,
+    exact_dimensions,
     executions,
     gateway_fidelity,
     gateway_metrics,
     lifeline,
-    exact_dimensions,
 )
 
 
@@ -20,6 +21,7 @@ def start() -> None:
     """Runs once per LocalStack process."""
     if os.environ.get("SERIN_LOCAL_LIFELINE") == "1":
         lifeline.watch_standard_input()
+    cloudformation_numbers.install()
     exact_dimensions.install()
     alarm_evaluation.install()
     alarm_actions.install()

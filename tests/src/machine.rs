@@ -71,9 +71,18 @@ impl Machine {
     /// Starts an execution.
     #[must_use]
     pub fn start(&self, execution_arn: &str, name: &str, input: Value) -> Execution {
-        let context = json!({ "Execution": { "Id": execution_arn, "Name": name, "StartTime": "2026-01-01T00:00:00Z" } });
+        let context =
+            json!({ "Execution": { "Id": execution_arn, "Name": name, "StartTime": "2026-01-01T00:00:00Z" } });
         let state = self.0["StartAt"].as_str().unwrap().to_owned();
-        Execution { machine: self.clone(), context, state, data: input, retries: HashMap::new(), events: 1, seen: Vec::new() }
+        Execution {
+            machine: self.clone(),
+            context,
+            state,
+            data: input,
+            retries: HashMap::new(),
+            events: 1,
+            seen: Vec::new(),
+        }
     }
 }
 
@@ -113,7 +122,11 @@ impl Execution {
                 "Choice" => {
                     let choices = state["Choices"].as_array().unwrap();
                     let chosen = choices.iter().find(|choice| self.holds(choice)).unwrap_or(&state);
-                    let next = chosen["Next"].as_str().or_else(|| chosen["Default"].as_str()).unwrap().to_owned();
+                    let next = chosen["Next"]
+                        .as_str()
+                        .or_else(|| chosen["Default"].as_str())
+                        .unwrap()
+                        .to_owned();
                     self.leave(2, &next);
                 }
                 "Pass" => {
@@ -138,7 +151,10 @@ impl Execution {
         let parameters = self.fill(&state["Parameters"]);
         let function = parameters["FunctionName"].as_str().unwrap().to_owned();
         self.events += if self.retries.is_empty() { 3 } else { 2 };
-        Next::Invoke { function, payload: parameters["Payload"].clone() }
+        Next::Invoke {
+            function,
+            payload: parameters["Payload"].clone(),
+        }
     }
 
     /// Tells what the invocation came to; how long to wait before going on.
@@ -166,7 +182,9 @@ impl Execution {
         self.events += 1;
         let matches = |rule: &Value| {
             let names = rule["ErrorEquals"].as_array().unwrap();
-            names.iter().any(|name| name == "States.ALL" || name == failure.error.as_str())
+            names
+                .iter()
+                .any(|name| name == "States.ALL" || name == failure.error.as_str())
         };
         let retriers = state["Retry"].as_array().unwrap();
         if let Some((index, retrier)) = retriers.iter().enumerate().find(|(_, rule)| matches(rule)) {
@@ -174,13 +192,17 @@ impl Execution {
             if *used < retrier["MaxAttempts"].as_u64().unwrap() {
                 let power = i32::try_from(*used).unwrap();
                 *used += 1;
-                let wait = retrier["IntervalSeconds"].as_f64().unwrap() * retrier["BackoffRate"].as_f64().unwrap().powi(power);
+                let wait =
+                    retrier["IntervalSeconds"].as_f64().unwrap() * retrier["BackoffRate"].as_f64().unwrap().powi(power);
                 let longest = retrier["MaxDelaySeconds"].as_f64().unwrap_or(f64::MAX);
                 return format!("{:.0}", wait.min(longest)).parse().unwrap();
             }
         }
         let catchers = state["Catch"].as_array().unwrap();
-        let catcher = catchers.iter().find(|rule| matches(rule)).expect("every task catches everything");
+        let catcher = catchers
+            .iter()
+            .find(|rule| matches(rule))
+            .expect("every task catches everything");
         let error = json!({ "Error": failure.error, "Cause": failure.cause });
         self.data = place(&self.data, catcher["ResultPath"].as_str(), error);
         self.leave(1, catcher["Next"].as_str().unwrap());
@@ -190,14 +212,27 @@ impl Execution {
     fn fail(&self, state: &Value) -> End {
         let text = |plain: &str, path: &str| match (state[plain].as_str(), state[path].as_str()) {
             (Some(text), None) => text.to_owned(),
-            (None, Some(path)) => evaluate(path, &self.data, &self.context).as_str().expect(path).to_owned(),
+            (None, Some(path)) => evaluate(path, &self.data, &self.context)
+                .as_str()
+                .expect(path)
+                .to_owned(),
             other => panic!("{plain}: {other:?}"),
         };
-        End::Failed { error: text("Error", "ErrorPath"), cause: text("Cause", "CausePath") }
+        End::Failed {
+            error: text("Error", "ErrorPath"),
+            cause: text("Cause", "CausePath"),
+        }
     }
 
     fn holds(&self, rule: &Value) -> bool {
-        let all = |rules: &Value| rules.as_array().unwrap().iter().map(|rule| self.holds(rule)).collect::<Vec<_>>();
+        let all = |rules: &Value| {
+            rules
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|rule| self.holds(rule))
+                .collect::<Vec<_>>()
+        };
         if let Some(rules) = rule.get("And") {
             return all(rules).into_iter().all(|held| held);
         }
@@ -222,7 +257,9 @@ impl Execution {
 
 /// Fills in what ends in `.$`.
 fn fill(template: &Value, data: &Value, context: &Value) -> Value {
-    let Some(fields) = template.as_object() else { return template.clone() };
+    let Some(fields) = template.as_object() else {
+        return template.clone();
+    };
     let field = |(name, value): (&String, &Value)| match name.strip_suffix(".$") {
         Some(name) => (name.to_owned(), evaluate(value.as_str().unwrap(), data, context)),
         None => (name.clone(), fill(value, data, context)),
@@ -253,7 +290,9 @@ fn find(path: &str, data: &Value, context: &Value) -> Option<Value> {
 }
 
 fn place(data: &Value, path: Option<&str>, result: Value) -> Value {
-    let Some(name) = path.unwrap_or("$").strip_prefix("$.") else { return result };
+    let Some(name) = path.unwrap_or("$").strip_prefix("$.") else {
+        return result;
+    };
     let mut data = data.clone();
     let object = data.as_object_mut().expect("a result is placed into an object only");
     object.insert(name.to_owned(), result);

@@ -35,12 +35,25 @@ fn an_alarm_at_any_step_takes_the_canary_to_zero_at_once() {
         world.alarm_at(second, CANARY);
         world.run();
         let shares = world.shares();
-        assert_eq!(shares[shares.len() - 2..], [share.to_owned(), "-".to_owned()], "at {second} s");
+        assert_eq!(
+            shares[shares.len() - 2..],
+            [share.to_owned(), "-".to_owned()],
+            "at {second} s"
+        );
         let (error, cause) = world.failure("r1");
         assert_eq!(error, "RolledBack");
-        assert_eq!(cause, "alarm serin-a1b2c3-prod-canary-5xx went into ALARM: 3 errors in 2 of 3 minutes");
+        assert_eq!(
+            cause,
+            "alarm serin-a1b2c3-prod-canary-5xx went into ALARM: 3 errors in 2 of 3 minutes"
+        );
         assert_at_baseline(&world);
-        let reset = world.moments.last().unwrap().at.duration_since(world.moments[0].at).as_secs();
+        let reset = world
+            .moments
+            .last()
+            .unwrap()
+            .at
+            .duration_since(world.moments[0].at)
+            .as_secs();
         assert_eq!(reset, second, "the reset is the alarm's own invocation");
     }
 }
@@ -51,8 +64,15 @@ fn the_first_api_gateway_call_of_a_rollback_is_the_only_one() {
     world.start("r1", release());
     world.alarm_at(100, CANARY);
     world.run();
-    let (_, calls) = world.invocations.iter().find(|(function, _)| function == "rollback").unwrap();
-    assert_eq!(*calls, ["Query", "UpdateItem", "UpdateStage", "TransactWriteItems", "PutItem"]);
+    let (_, calls) = world
+        .invocations
+        .iter()
+        .find(|(function, _)| function == "rollback")
+        .unwrap();
+    assert_eq!(
+        *calls,
+        ["Query", "UpdateItem", "UpdateStage", "TransactWriteItems", "PutItem"]
+    );
 }
 
 #[test]
@@ -61,9 +81,18 @@ fn an_alarm_whose_action_never_arrives_is_seen_at_the_next_tick() {
     world.start("r1", release());
     world.at(700, |world| world.set_alarm(CANARY, AlarmState::Alarm));
     world.run();
-    assert_eq!(world.failure("r1").1, "alarm serin-a1b2c3-prod-canary-5xx is in ALARM: 3 errors in 2 of 3 minutes");
+    assert_eq!(
+        world.failure("r1").1,
+        "alarm serin-a1b2c3-prod-canary-5xx is in ALARM: 3 errors in 2 of 3 minutes"
+    );
     assert_at_baseline(&world);
-    let gone = world.moments.last().unwrap().at.duration_since(world.moments[0].at).as_secs();
+    let gone = world
+        .moments
+        .last()
+        .unwrap()
+        .at
+        .duration_since(world.moments[0].at)
+        .as_secs();
     assert!((700..=765).contains(&gone), "{gone} s");
 }
 
@@ -102,7 +131,11 @@ fn an_alarm_that_is_ok_again_or_nobody_s_changes_nothing() {
     });
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
-    let (_, calls) = world.invocations.iter().find(|(function, _)| function == "rollback").unwrap();
+    let (_, calls) = world
+        .invocations
+        .iter()
+        .find(|(function, _)| function == "rollback")
+        .unwrap();
     assert_eq!(*calls, ["Query"], "an alarm of nobody's costs one read");
 }
 
@@ -126,7 +159,11 @@ fn an_incident_can_be_fixed_while_its_alarm_is_on() {
     input["alarms"] = json!([CANARY, { "name": STAGE, "ifAlreadyInAlarm": "ignoreUntilOk" }]);
     world.start("r1", input);
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)), "{:?}", world.ended("r1"));
+    assert!(
+        matches!(world.ended("r1"), End::Succeeded(_)),
+        "{:?}",
+        world.ended("r1")
+    );
 }
 
 #[test]
@@ -150,7 +187,12 @@ fn an_alarm_without_data_is_neither_good_nor_bad_and_is_reported() {
     world.start("r1", release());
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
-    assert!(world.timeline().iter().any(|line| line.contains("alarm serin-a1b2c3-prod-canary-5xx has too little data")));
+    assert!(
+        world
+            .timeline()
+            .iter()
+            .any(|line| line.contains("alarm serin-a1b2c3-prod-canary-5xx has too little data"))
+    );
 }
 
 #[test]
@@ -162,9 +204,15 @@ fn no_canary_request_while_the_baseline_has_traffic_is_a_wiring_fault() {
     let (error, cause) = world.failure("r1");
     assert_eq!(error, "RolledBack");
     assert!(cause.contains("no canary request in the last"), "{cause}");
-    assert!(cause.contains("AWS/ApiGateway Count with ApiName=recommendations, Stage=prod/Canary"), "{cause}");
+    assert!(
+        cause.contains("AWS/ApiGateway Count with ApiName=recommendations, Stage=prod/Canary"),
+        "{cause}"
+    );
     assert_eq!(world.shares(), ["-", "0", "5", "-"], "it never advanced");
-    assert!(world.timeline().iter().any(|line| line.contains("hold: ")), "it was held before it went back");
+    assert!(
+        world.timeline().iter().any(|line| line.contains("hold: ")),
+        "it was held before it went back"
+    );
     assert_at_baseline(&world);
 }
 
@@ -187,13 +235,26 @@ fn a_step_too_short_to_judge_says_so_from_the_start_and_is_judged_by_alarms() {
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
     let begun = world.aws.account().timeline[0].clone();
-    assert_eq!(begun.findings[0].text, "5 % for 240 s is too short to judge: alarms only (evidence needs 300 s)");
-    assert!(world.timeline().iter().any(|line| line.contains("too short to judge: alarms only")));
+    assert_eq!(
+        begun.findings[0].text,
+        "5 % for 240 s is too short to judge: alarms only (evidence needs 300 s)"
+    );
+    assert!(
+        world
+            .timeline()
+            .iter()
+            .any(|line| line.contains("too short to judge: alarms only"))
+    );
 }
 
 #[test]
 fn a_hook_that_fails_ends_the_rollout_before_any_traffic() {
-    for answer in [json!({ "outcome": "fail", "reason": "5 of 9 probes failed" }), json!({ "outcome": "PASS" }), json!("pass"), Value::Null] {
+    for answer in [
+        json!({ "outcome": "fail", "reason": "5 of 9 probes failed" }),
+        json!({ "outcome": "PASS" }),
+        json!("pass"),
+        Value::Null,
+    ] {
         let mut world = Simulation::new();
         world.hook("serin-hook-smoke", answer.clone());
         let mut input = release();
@@ -211,7 +272,10 @@ fn a_hook_that_fails_ends_the_rollout_before_any_traffic() {
 #[test]
 fn a_hook_that_fails_after_promotion_restores_the_baseline() {
     let mut world = Simulation::new();
-    world.hook("serin-hook-e2e", json!({ "outcome": "fail", "reason": "checkout is slow" }));
+    world.hook(
+        "serin-hook-e2e",
+        json!({ "outcome": "fail", "reason": "checkout is slow" }),
+    );
     let mut input = release();
     input["hooks"] = json!({ "afterPromotion": hook_arn("serin-hook-e2e") });
     world.start("r1", input);

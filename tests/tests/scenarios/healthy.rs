@@ -20,16 +20,27 @@ fn a_healthy_canary_is_raised_step_by_step_and_promoted() {
     world.start("r1", release());
     world.run();
 
-    let End::Succeeded(output) = world.ended("r1") else { panic!("{:?}", world.ended("r1")) };
+    let End::Succeeded(output) = world.ended("r1") else {
+        panic!("{:?}", world.ended("r1"))
+    };
     assert_eq!(output["result"]["deploymentId"], "d1");
     assert_eq!(output["result"]["variables"], json!({ "alias": "recommendation-v2" }));
     assert_eq!(world.shares(), ["-", "0", "5", "25", "50", "-"]);
     let stage = world.stage();
     assert_eq!(stage.deployment_id.as_str(), "d1");
-    assert_eq!(stage.variables, Variables::from([("alias".to_owned(), "recommendation-v2".to_owned())]));
+    assert_eq!(
+        stage.variables,
+        Variables::from([("alias".to_owned(), "recommendation-v2".to_owned())])
+    );
     assert_eq!(world.phase(), Some(Phase::Finished));
     assert!(world.can_be_deployed_to());
-    let took = world.claim().unwrap().ended_at.unwrap().duration_since(world.claim().unwrap().began_at).as_secs();
+    let took = world
+        .claim()
+        .unwrap()
+        .ended_at
+        .unwrap()
+        .duration_since(world.claim().unwrap().began_at)
+        .as_secs();
     assert!((2400..2500).contains(&took), "four bakes of ten minutes took {took} s");
 }
 
@@ -44,7 +55,9 @@ fn every_step_bakes_at_its_own_percentage_for_its_own_time() {
 
     let since = |share: &str| {
         let with = |view: &serin_core::stage::StageView| {
-            view.canary.as_ref().is_some_and(|canary| canary.percent.to_string() == share)
+            view.canary
+                .as_ref()
+                .is_some_and(|canary| canary.percent.to_string() == share)
         };
         world.moments.iter().find(|moment| with(&moment.view)).unwrap().at
     };
@@ -68,8 +81,17 @@ fn all_at_once_promotes_without_a_step_and_bakes() {
 #[test]
 fn a_deployment_that_exists_is_released_without_making_another() {
     let mut world = Simulation::new();
-    let id = world.aws.account().api(API).unwrap().create_deployment("by the pipeline", None, None).unwrap();
-    world.start("r1", json!({ "restApiId": API, "stageName": "prod", "canary": { "deploymentId": id } }));
+    let id = world
+        .aws
+        .account()
+        .api(API)
+        .unwrap()
+        .create_deployment("by the pipeline", None, None)
+        .unwrap();
+    world.start(
+        "r1",
+        json!({ "restApiId": API, "stageName": "prod", "canary": { "deploymentId": id } }),
+    );
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
     assert_eq!(world.aws.account().apis[API].deployments.len(), 2);
@@ -78,7 +100,16 @@ fn a_deployment_that_exists_is_released_without_making_another() {
 #[test]
 fn variables_alone_can_be_released_and_others_stay() {
     let mut world = Simulation::new();
-    world.aws.account().api(API).unwrap().stages.get_mut("prod").unwrap().variables.insert("theme".into(), "dark".into());
+    world
+        .aws
+        .account()
+        .api(API)
+        .unwrap()
+        .stages
+        .get_mut("prod")
+        .unwrap()
+        .variables
+        .insert("theme".into(), "dark".into());
     let mut input = release();
     input["canary"]["deploymentId"] = json!("baseline");
     world.start("r1", input);
@@ -104,7 +135,13 @@ fn where_aws_refuses_bare_copies_the_documented_recipe_promotes() {
 fn a_ghost_canary_of_somebody_before_is_removed_and_the_rollout_goes_on() {
     let mut world = Simulation::new();
     let ghost = serin_core::stage::Patch::CanaryPercent(serin_core::percent::Percent::ZERO).operation();
-    world.aws.account().api(API).unwrap().update_stage("prod", &[ghost]).unwrap();
+    world
+        .aws
+        .account()
+        .api(API)
+        .unwrap()
+        .update_stage("prod", &[ghost])
+        .unwrap();
     world.start("r1", release());
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
@@ -115,12 +152,15 @@ fn hooks_that_pass_let_the_rollout_go_on_and_are_told_what_they_need() {
     let mut world = Simulation::new();
     world.hook("serin-hook-smoke", json!({ "outcome": "pass" }));
     let mut input = release();
-    input["hooks"] = json!({ "beforeTraffic": hook_arn("serin-hook-smoke"), "afterPromotion": hook_arn("serin-hook-smoke") });
+    input["hooks"] =
+        json!({ "beforeTraffic": hook_arn("serin-hook-smoke"), "afterPromotion": hook_arn("serin-hook-smoke") });
     world.start("r1", input);
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
     let (states, _) = &world.histories["r1"];
-    assert!(states.iter().any(|state| state == "BeforeTraffic") && states.iter().any(|state| state == "AfterPromotion"));
+    assert!(
+        states.iter().any(|state| state == "BeforeTraffic") && states.iter().any(|state| state == "AfterPromotion")
+    );
 }
 
 #[test]
@@ -140,7 +180,10 @@ fn a_tick_makes_one_call_to_api_gateway() {
     world.run();
     let looks = world.invocations.iter().filter(|(function, _)| function == "evaluate");
     for (_, calls) in looks {
-        let gateway = calls.iter().filter(|call| ["GetStage", "UpdateStage"].contains(call)).count();
+        let gateway = calls
+            .iter()
+            .filter(|call| ["GetStage", "UpdateStage"].contains(call))
+            .count();
         assert_eq!(gateway, 1, "{calls:?}");
     }
 }
@@ -152,7 +195,11 @@ fn the_timeline_tells_the_whole_story() {
     input["plan"] = json!("Canary10Percent5Minutes");
     world.start("r1", input);
     world.run();
-    let told: Vec<_> = world.timeline().into_iter().filter(|line| !line.contains("bake: ")).collect();
+    let told: Vec<_> = world
+        .timeline()
+        .into_iter()
+        .filter(|line| !line.contains("bake: "))
+        .collect();
     assert_eq!(
         told,
         [

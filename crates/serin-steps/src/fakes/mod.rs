@@ -11,6 +11,7 @@ mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -86,6 +87,10 @@ pub struct Account {
     pub calls: Vec<&'static str>,
     /// What goes wrong: at which call, counted from 0 over everything that is sent from now on.
     faults: Vec<(Aim, Fault)>,
+    /// Operations that always fail.
+    broken: BTreeMap<&'static str, CallError>,
+    /// What happens just before a call of that name is sent.
+    meanwhile: Vec<Meanwhile>,
 }
 
 /// Which call a fault is for.
@@ -95,6 +100,18 @@ enum Aim {
     Number(usize),
     /// The next of this name.
     Next(&'static str),
+}
+
+/// Something that happens just before a call is sent: how two writers meet.
+struct Meanwhile {
+    operation: &'static str,
+    happens: Box<dyn FnOnce(&FakeAws) + Send>,
+}
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "before {}", self.operation)
+    }
 }
 
 /// An account that is shared by everybody who works on it.
@@ -121,6 +138,8 @@ impl FakeAws {
             ended_executions: BTreeMap::new(),
             calls: Vec::new(),
             faults: Vec::new(),
+            broken: BTreeMap::new(),
+            meanwhile: Vec::new(),
         })))
     }
 
@@ -139,8 +158,40 @@ impl FakeAws {
         self.account().faults.push((Aim::Next(operation), fault));
     }
 
+    /// Makes every call of that name fail from now on.
+    pub fn break_operation(&self, operation: &'static str, error: CallError) {
+        self.account().broken.insert(operation, error);
+    }
+
+    /// Makes the calls of that name work again.
+    pub fn mend_operation(&self, operation: &'static str) {
+        self.account().broken.remove(operation);
+    }
+
+    /// Lets something happen just before the next call of that name is sent.
+    pub fn before_next(&self, operation: &'static str, happens: impl FnOnce(&Self) + Send + 'static) {
+        self.account().meanwhile.push(Meanwhile {
+            operation,
+            happens: Box::new(happens),
+        });
+    }
+
+    fn let_happen(&self, operation: &'static str) {
+        let mut account = self.account();
+        let index = account
+            .meanwhile
+            .iter()
+            .position(|meanwhile| meanwhile.operation == operation);
+        let meanwhile = index.map(|index| account.meanwhile.swap_remove(index));
+        drop(account);
+        if let Some(meanwhile) = meanwhile {
+            (meanwhile.happens)(self);
+        }
+    }
+
     /// Sends a call: counts it, fails it if that was asked for, and otherwise does what it does.
     async fn call<T>(&self, operation: &'static str, effect: impl FnOnce(&mut Account) -> Called<T>) -> Called<T> {
+        self.let_happen(operation);
         let fault = self.account().next_fault(operation);
         match fault {
             Some(Fault::CrashBefore) => pending().await,
@@ -165,8 +216,10 @@ impl Account {
     fn next_fault(&mut self, operation: &'static str) -> Option<Fault> {
         let number = self.calls.len();
         let hit = |(aim, _): &(Aim, Fault)| *aim == Aim::Number(number) || *aim == Aim::Next(operation);
-        let index = self.faults.iter().position(hit)?;
-        Some(self.faults.swap_remove(index).1)
+        match self.faults.iter().position(hit) {
+            Some(index) => Some(self.faults.swap_remove(index).1),
+            None => self.broken.get(operation).cloned().map(Fault::Fails),
+        }
     }
 
     fn send<T>(&mut self, operation: &'static str, effect: impl FnOnce(&mut Self) -> Called<T>) -> Called<T> {

@@ -1,6 +1,15 @@
 //! Runs the deployed state machine in process: as much of the Amazon States Language as `rollout.asl.json` uses, and an error
 //! for anything else, so that a state that is not understood here cannot pass unseen.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    reason = "it serves tests only, which fail by panicking"
+)]
+
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
@@ -106,7 +115,7 @@ impl Execution {
     }
 
     /// Goes on until a function is to be invoked, time is to pass or the execution ends.
-    pub fn next(&mut self) -> Next {
+    pub fn resume(&mut self) -> Next {
         loop {
             let state = self.definition();
             if self.retries.is_empty() {

@@ -1,6 +1,15 @@
 //! FashionFlow in a simulated world: the deployed state machine over the real steps, an account in memory and a clock that
 //! jumps from one event to the next.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    reason = "it serves tests only, which fail by panicking"
+)]
+
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
@@ -277,7 +286,7 @@ impl Simulation {
 
     fn go_on(&mut self, name: &str) {
         let mut run = self.runs.remove(name).unwrap();
-        let wait = match run.execution.next() {
+        let wait = match run.execution.resume() {
             Next::Wait(seconds) => seconds,
             Next::Ended(end) => return self.end(name, run, end),
             Next::Invoke { function, payload } => {

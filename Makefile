@@ -1,0 +1,55 @@
+# Serin: progressive delivery for Amazon API Gateway. `make` lists what there is to make.
+
+ARCH ?= arm64
+SAM ?= $(CURDIR)/.local/tools/bin/sam
+CARGO_LAMBDA ?= $(CURDIR)/.local/tools/bin/cargo-lambda
+FUNCTIONS := $(notdir $(wildcard functions/*))
+TEMPLATES := template.yaml infra/notifications.yaml infra/monitoring.yaml infra/example-api/template.yaml
+# nextest where it is installed, cargo's own runner elsewhere.
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
+
+.PHONY: help demo test check lint docs unit end-to-end build deploy bench-lambda local tools format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: tools local ## Play a healthy and a broken release on this machine, without an account
+	@cargo run --quiet --locked --package serin-local --bin local -- demo
+
+test: check end-to-end ## Everything that must pass
+
+check: tools ## The fast part: format, lints, unit and scenario tests, docs, templates
+	@infra/check.sh "format" cargo fmt --all --check
+	@infra/check.sh "clippy" cargo clippy --quiet --locked --workspace --all-targets --all-features -- -D warnings
+	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace
+	@RUSTDOCFLAGS="-D warnings" infra/check.sh "docs" cargo doc --quiet --locked --workspace --no-deps --document-private-items
+	@for template in $(TEMPLATES); do infra/check.sh "$$template" $(SAM) validate --lint --template $$template || exit 1; done
+
+end-to-end: tools local ## Stories on LocalStack, the demo's two among them
+	@cargo run --quiet --locked --package serin-local --bin local -- run -- \
+	    cargo $(NEXTEST) --locked --package serin-tests --features local-stack --test end_to_end
+
+build: tools ## Build the functions for ARCH=arm64|x86_64 into build/ARCH, and point build/lambda there
+	@infra/build.sh "$(ARCH)" "$(CARGO_LAMBDA)" $(FUNCTIONS)
+
+deploy: tools ## Deploy to your account what was built for ARCH; ARGS=--guided the first time
+	@infra/deploy.sh "$(ARCH)" "$(SAM)" $(ARGS)
+
+bench-lambda: tools ## Measure cold and warm starts against boto3 and a function without SDK
+	@cargo run --quiet --locked --release --package serin-bench
+
+# The local tool itself; the functions are built by it.
+local:
+	@cargo build --locked --package serin-local
+
+tools:
+	@infra/local/setup.sh
+
+format: ## Format the code
+	@cargo fmt --all
+
+clean: ## Remove everything that was made here
+	@rm -rf target build .local .aws-sam

@@ -5,7 +5,7 @@
 
 use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process, waitid};
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result, tail};
@@ -45,6 +45,8 @@ impl Drop for Group {
         // `None` once it was waited for: then the id may be somebody else's.
         if let Some(id) = self.child.id() {
             kill_group(id);
+            // Once it has ended, dropping the child also reaps it.
+            wait_for_end(id, WaitIdOptions::empty());
         }
     }
 }
@@ -55,6 +57,16 @@ pub(crate) fn kill_group(leader: u32) {
         // It may have ended already, which is as good.
         let _ = kill_process_group(pid, Signal::KILL);
     }
+}
+
+/// Whether a child has ended, without reaping it: until it is waited for, its id is nobody else's.
+pub(crate) fn has_ended(child: u32) -> bool {
+    wait_for_end(child, WaitIdOptions::NOHANG)
+}
+
+fn wait_for_end(child: u32, options: WaitIdOptions) -> bool {
+    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    pid(child).is_some_and(|pid| matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_))))
 }
 
 /// Whether a process of that id runs.

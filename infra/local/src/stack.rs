@@ -9,8 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-
 use crate::{
     error::{Error, Result, tail},
     http::Http,
@@ -19,6 +17,7 @@ use crate::{
 };
 
 const START_LIMIT: Duration = Duration::from_secs(90);
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// The services that Serin and its example need; they are loaded at the start, so that no first call waits or races.
 const SERVICES: &str =
@@ -96,7 +95,7 @@ impl Stack {
         let url = format!("{}/_localstack/health", self.endpoint);
         let started = Instant::now();
         while started.elapsed() < START_LIMIT {
-            if self.has_ended() {
+            if process::has_ended(self.child.id()) {
                 return Err(self.failure("ended while it started"));
             }
             if http.get(&url).await.is_ok_and(|answer| answer.status == 200) {
@@ -124,13 +123,6 @@ impl Stack {
         self.keep_state = true;
     }
 
-    /// Looks without reaping: as long as it has not been waited for, its id is nobody else's.
-    fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        pid.is_some_and(|pid| matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_))))
-    }
-
     fn failure(&self, what: &str) -> Error {
         let log = self.state.join("localstack.log");
         let said = fs::read_to_string(&log).unwrap_or_default();
@@ -144,7 +136,13 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // Killed, not asked: everything it knows is in its state folder, which goes with it.
+        // At the end of its input the plugin ends every function and waits for it, and then LocalStack itself.
+        drop(self.child.stdin.take());
+        let closed = Instant::now();
+        while !process::has_ended(self.child.id()) && closed.elapsed() < END_LIMIT {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Whatever is left then is killed; its state goes with its folder.
         process::kill_group(self.child.id());
         let _ = self.child.wait();
         if self.keep_state {

@@ -18,6 +18,19 @@ class InitError(Exception):
         self.payload = payload
 
 
+# The processes that may still run.
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """Ends every process and waits for it."""
+    processes = list(_running)
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
+
+
 def error(kind: str, message: str) -> bytes:
     """An error as Lambda words it."""
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
@@ -43,6 +56,7 @@ class Sandbox:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        _running.add(self._process)
         threading.Thread(target=self._follow, name=f"serin-log-{log.stem}", daemon=True).start()
 
     def wait_until_ready(self) -> None:
@@ -83,6 +97,7 @@ class Sandbox:
         """Ends process and server."""
         self._process.kill()
         self._process.wait()
+        _running.discard(self._process)
         self._api.close()
 
     def _ending(self) -> str:

@@ -2,26 +2,27 @@
 
 use serde_json::{Value, json};
 use serin_core::{
-    alarm::{AlarmKind, AlarmReading, AlarmState, IfAlreadyInAlarm, PlannedAlarm},
+    alarm::PlannedAlarm,
     analysis::metric_api_name,
-    claim::{Absent, Change, Claim, Guard, Phase, beat_by, later},
+    claim::{Absent, Claim, Guard, Phase, beat_by, later},
     decide::{Decision, Finding, Verdict},
     document::{Document, Progress, VERSION},
-    fields::{Fault, Faults},
-    ids::{DeploymentId, ExecutionArn, Home, RolloutId},
+    fields::Faults,
+    ids::{ExecutionArn, Home, RolloutId},
     percent::Percent,
     request::{self, Request, Surroundings},
-    stage::{self, Baseline, CanaryTarget, StageView},
-    timing::WRITE_WINDOW,
+    stage::{Baseline, CanaryTarget},
 };
 
 use crate::{
     document,
     error::{StepError, Stepped},
-    ports::{Alarms, CallError, Claims, Clock, Gateway, Written},
-    safe::{self, WriteBy},
+    ports::{Alarms, CallError, Claims, Clock, Gateway},
     timeline,
 };
+
+mod guards;
+mod prepare;
 
 /// What every part of `begin` needs.
 struct Begin<'a, G, C, A, K> {
@@ -86,53 +87,6 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             Err(error @ (StepError::InvalidInput(_) | StepError::StageBusy(_))) => self.refuse(&claim, error).await,
             Err(error) => Err(error),
         }
-    }
-
-    /// The alarms of the plan: those asked for, all of which must exist, or the stage's own.
-    async fn guards(&self, request: &Request) -> Stepped<Vec<PlannedAlarm>> {
-        let Some(planned) = &request.alarms else {
-            return self.own_alarms(request).await;
-        };
-        let names: Vec<_> = planned.iter().map(|alarm| alarm.arn.alarm_name()).collect();
-        let found = if names.is_empty() {
-            Vec::new()
-        } else {
-            self.alarms.named(&AlarmKind::ALL, &names).await?
-        };
-        let missing = names
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| !found.iter().any(|alarm| alarm.name == **name));
-        let faults: Vec<_> = missing
-            .map(|(index, name)| Fault {
-                path: format!("alarms[{index}]"),
-                given: format!("{name:?}, which does not exist"),
-                allowed: format!("an alarm of account {} in {}", self.home.account, self.home.region),
-            })
-            .collect();
-        if faults.is_empty() {
-            Ok(planned.clone())
-        } else {
-            Err(Faults(faults).into())
-        }
-    }
-
-    async fn own_alarms(&self, request: &Request) -> Stepped<Vec<PlannedAlarm>> {
-        let prefix = request.stage.alarm_prefix();
-        let found = self.alarms.with_prefix(&AlarmKind::ALL, &prefix).await?;
-        let given = match found.len() {
-            0 => format!("nothing, and there is no alarm whose name begins with {prefix:?}"),
-            1..=serin_core::alarm::MAX_ALARMS => {
-                let planned = |alarm: &AlarmReading| PlannedAlarm {
-                    arn: self.home.alarm_arn(&alarm.name),
-                    if_already_in_alarm: IfAlreadyInAlarm::Refuse,
-                };
-                return Ok(found.iter().map(planned).collect());
-            }
-            many => format!("nothing, and {many} alarms begin with {prefix:?}"),
-        };
-        let allowed = "a list of 1 to 20 alarms, the stage's own (infra/monitoring.yaml makes them), or [] to run unguarded on purpose";
-        Err(Faults::one("alarms", given, allowed).into())
     }
 
     async fn api_name(&self, request: &Request) -> Stepped<String> {
@@ -217,185 +171,6 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         )))
     }
 
-    async fn prepare(&self, request: &Request, claim: &Claim) -> Stepped<(CanaryTarget, Baseline, Vec<PlannedAlarm>)> {
-        let ignored = self.alarms_now(&claim.alarms).await?;
-        self.look(request, claim).await?;
-        let target = CanaryTarget {
-            deployment_id: self.deployment(request, claim).await?,
-            stage_variable_overrides: request.overrides.clone(),
-            use_stage_cache: request.use_stage_cache,
-        };
-        let view = self.without_ghost(request, self.look(request, claim).await?).await?;
-        let baseline = self.baseline(claim, &view, &target).await?;
-        self.attach(claim, &target).await?;
-        Ok((target, baseline, ignored))
-    }
-
-    /// The alarms are read after the claim is written, so that none can fall between.
-    async fn alarms_now(&self, planned: &[PlannedAlarm]) -> Stepped<Vec<PlannedAlarm>> {
-        let names: Vec<_> = planned.iter().map(|alarm| alarm.arn.alarm_name()).collect();
-        let found = if names.is_empty() {
-            Vec::new()
-        } else {
-            self.alarms.named(&AlarmKind::ALL, &names).await?
-        };
-        let in_alarm = |alarm: &&PlannedAlarm| {
-            found
-                .iter()
-                .any(|reading| reading.name == alarm.arn.alarm_name() && reading.state == AlarmState::Alarm)
-        };
-        let (ignored, refused): (Vec<_>, Vec<_>) = planned
-            .iter()
-            .filter(in_alarm)
-            .cloned()
-            .partition(|alarm| alarm.if_already_in_alarm == IfAlreadyInAlarm::IgnoreUntilOk);
-        if refused.is_empty() {
-            return Ok(ignored);
-        }
-        let names: Vec<_> = refused.iter().map(|alarm| alarm.arn.alarm_name()).collect();
-        let allowed = "alarms that are OK or without data at the start, or {\"name\": ..., \"ifAlreadyInAlarm\": \"ignoreUntilOk\"} to ship a fix";
-        Err(Faults::one("alarms", format!("{}, already in ALARM", names.join(", ")), allowed).into())
-    }
-
-    /// The stage, on which nobody else's canary may be.
-    async fn look(&self, request: &Request, claim: &Claim) -> Stepped<StageView> {
-        let view = match self.gateway.stage(&request.stage).await {
-            Err(CallError::NotFound(_)) => {
-                let given = format!(
-                    "{:?}, which API {} does not have",
-                    request.stage.stage_name, request.stage.rest_api_id
-                );
-                return Err(Faults::one("stageName", given, "one of its stages").into());
-            }
-            view => view?,
-        };
-        let ours = claim
-            .target()
-            .is_some_and(|target| claim.baseline.is_some() && view.has_removable(&target));
-        if view.canary.is_none() || view.has_ghost() || ours {
-            return Ok(view);
-        }
-        let advice = "promote or delete it first; Serin changes no canary that it did not make";
-        Err(StepError::StageBusy(format!(
-            "stage {} already has a canary: {}; {advice}",
-            request.stage,
-            view.describe()
-        )))
-    }
-
-    /// A ghost serves nothing of its own but locks the stage.
-    async fn without_ghost(&self, request: &Request, view: StageView) -> Stepped<StageView> {
-        if !view.has_ghost() {
-            return Ok(view);
-        }
-        Ok(safe::remove(self.gateway, &request.stage).await?)
-    }
-
-    /// The deployment to release: recorded, asked for, or made now. The first writer wins.
-    async fn deployment(&self, request: &Request, claim: &Claim) -> Stepped<DeploymentId> {
-        if let Some(id) = &claim.deployment_id {
-            return Ok(id.clone());
-        }
-        let id = match &request.deployment_id {
-            Some(id) => self.known_deployment(request, id).await?,
-            None => self.new_deployment(request).await?,
-        };
-        let guard = Guard::mine(&self.rollout_id, &[Phase::Preparing]).without(Absent::Deployment);
-        let change = Change {
-            deployment_id: Some(id.clone()),
-            ..Change::default()
-        };
-        match self.claims.change(&request.stage, &guard, &change).await? {
-            Written::Done(_) => Ok(id),
-            Written::Lost(Some(claim)) if claim.rollout_id == self.rollout_id && claim.phase == Phase::Preparing => {
-                claim
-                    .deployment_id
-                    .ok_or_else(|| StepError::Transient("the deployment was not recorded".to_owned()))
-            }
-            Written::Lost(claim) => Err(lost(claim.as_deref())),
-        }
-    }
-
-    async fn known_deployment(&self, request: &Request, id: &DeploymentId) -> Stepped<DeploymentId> {
-        let api = &request.stage.rest_api_id;
-        if self.gateway.has_deployment(api, id).await? {
-            return Ok(id.clone());
-        }
-        let given = format!("\"{id}\", which API {api} does not have");
-        Err(Faults::one(
-            "canary.deploymentId",
-            given,
-            "a deployment of this API, or nothing to deploy it as it stands",
-        )
-        .into())
-    }
-
-    /// CreateDeployment must not happen twice, so a lost answer is looked up instead of asked for again.
-    async fn new_deployment(&self, request: &Request) -> Stepped<DeploymentId> {
-        let (api, description) = (&request.stage.rest_api_id, format!("serin rollout {}", self.rollout_id));
-        if let Some(id) = self.gateway.deployment_described(api, &description).await? {
-            return Ok(id);
-        }
-        match self.gateway.create_deployment(api, &description).await {
-            Err(CallError::Unavailable(text)) => {
-                let found = self.gateway.deployment_described(api, &description).await?;
-                found.ok_or(StepError::Transient(text))
-            }
-            answer => Ok(answer?),
-        }
-    }
-
-    /// Records what a rollback goes back to: the last check before the attach.
-    async fn baseline(&self, claim: &Claim, view: &StageView, target: &CanaryTarget) -> Stepped<Baseline> {
-        if claim.baseline.is_none() && view.is_promoted(target) {
-            let given = format!(
-                "deployment {} with these variables, which the stage already has",
-                target.deployment_id
-            );
-            return Err(Faults::one("canary", given, "another deployment, or a stage variable that differs").into());
-        }
-        let baseline = Baseline::of(view, target);
-        let guard = Guard::mine(&self.rollout_id, &[Phase::Preparing]).without(Absent::Baseline);
-        let change = Change {
-            baseline: Some(baseline.clone()),
-            ..Change::default()
-        };
-        match self.claims.change(&claim.stage, &guard, &change).await? {
-            Written::Done(_) => Ok(baseline),
-            Written::Lost(Some(claim)) if is_beginning(&claim, &self.rollout_id) => claim
-                .baseline
-                .ok_or_else(|| StepError::Transient("the baseline was not recorded".to_owned())),
-            Written::Lost(claim) => Err(lost(claim.as_deref())),
-        }
-    }
-
-    async fn attach(&self, claim: &Claim, target: &CanaryTarget) -> Stepped<()> {
-        if claim.phase == Phase::Shifting {
-            return Ok(()); // An earlier attempt did, and nothing has moved since.
-        }
-        let by = WriteBy(later(self.clock.now(), WRITE_WINDOW));
-        let view = self.gateway.update_stage(&claim.stage, &stage::attach(target)).await?;
-        let guard = Guard::mine(&self.rollout_id, &[Phase::Preparing]);
-        let change = Change {
-            next_beat_by: Some(beat_by(self.clock.now(), 0)),
-            ..Change::to(Phase::Shifting)
-        };
-        match self.claims.change(&claim.stage, &guard, &change).await? {
-            Written::Done(_) if view.has_ours(target) => Ok(()),
-            Written::Done(_) => Err(StepError::Drift(format!(
-                "the canary was changed at once: {}",
-                view.describe()
-            ))),
-            Written::Lost(Some(claim)) if claim.rollout_id == self.rollout_id && claim.phase == Phase::Shifting => {
-                Ok(())
-            }
-            Written::Lost(other) => {
-                safe::remove_ours(self.gateway, self.clock, &claim.stage, target, view, by).await?;
-                Err(lost(other.as_deref()))
-            }
-        }
-    }
-
     /// A refusal gives the claim back at once: nothing of this rollout's can still be on its way to the stage, because this
     /// attempt is its only one and has recorded no baseline (ADR 0003).
     async fn refuse(&self, claim: &Claim, error: StepError) -> Stepped<Value> {
@@ -472,10 +247,6 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         )
         .await;
     }
-}
-
-fn is_beginning(claim: &Claim, rollout_id: &RolloutId) -> bool {
-    claim.rollout_id == *rollout_id && matches!(claim.phase, Phase::Preparing | Phase::Shifting)
 }
 
 /// Says per step, from the start, where only alarms will judge.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use serin_core::{
-    claim::{Change, Guard, Phase, beat_by, later},
+    claim::{Change, Claim, Guard, Phase, beat_by, later},
     decide::Decision,
     document::Document,
     percent::Percent,
@@ -31,9 +31,9 @@ pub async fn advance(gateway: &impl Gateway, claims: &impl Claims, clock: &impl 
 
     let by = WriteBy(later(clock.now(), WRITE_WINDOW));
     let claim = claims.read(&document.stage).await?;
-    let claim = claim.filter(|claim| claim.rollout_id == document.rollout_id && claim.phase == Phase::Shifting);
-    if claim.is_none() {
-        return Err(lost(claims.read(&document.stage).await?.as_ref()));
+    let shifting = |claim: &Claim| claim.rollout_id == document.rollout_id && claim.phase == Phase::Shifting;
+    if !claim.as_ref().is_some_and(shifting) {
+        return Err(lost(claim.as_ref()));
     }
     set(gateway, &document, step.percent, by, clock).await?;
 

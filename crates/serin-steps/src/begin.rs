@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 use serin_core::{
     alarm::PlannedAlarm,
-    analysis::metric_api_name,
+    analysis::{Analysis, metric_api_name},
     claim::{Absent, Claim, Guard, Phase, beat_by, later},
     decide::{Decision, Finding, Verdict},
     document::{Document, Progress, VERSION},
     fields::Faults,
     ids::{ExecutionArn, Home, RolloutId},
     percent::Percent,
+    plan::Plan,
     request::{self, Request, Surroundings},
-    stage::{Baseline, CanaryTarget},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 
 mod guards;
 mod prepare;
+
+use prepare::Prepared;
 
 /// What every part of `begin` needs.
 struct Begin<'a, G, C, A, K> {
@@ -79,8 +81,8 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         let api_name = self.api_name(&request).await?;
         let claim = self.claim(&request, &guards).await?;
         match self.prepare(&request, &claim).await {
-            Ok((canary, baseline, ignored)) => {
-                let document = self.document(request, api_name, guards, &claim, canary, baseline, ignored);
+            Ok(prepared) => {
+                let document = self.document(request, api_name, &claim, prepared);
                 self.announce(&document).await;
                 document::write(&document)
             }
@@ -182,17 +184,12 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         Err(StepError::Drift(error.to_string()))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it gathers what the other parts found out")]
-    fn document(
-        &self,
-        request: Request,
-        api_name: String,
-        alarms: Vec<PlannedAlarm>,
-        claim: &Claim,
-        canary: CanaryTarget,
-        baseline: Baseline,
-        ignored: Vec<PlannedAlarm>,
-    ) -> Document {
+    fn document(&self, request: Request, api_name: String, claim: &Claim, prepared: Prepared) -> Document {
+        let Prepared {
+            canary,
+            baseline,
+            alarms,
+        } = prepared;
         let now = self.clock.now();
         let decision = if request.plan.steps.is_empty() {
             Decision::Promote
@@ -217,11 +214,15 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
                 awaiting_since: None,
                 restarts: 0,
                 ticks: 0,
-                ignored_alarms: ignored.into_iter().map(|alarm| alarm.arn).collect(),
+                ignored_alarms: alarms.ignored,
             },
-            findings: too_short(&request.plan, &request.analysis),
+            findings: alarms
+                .findings
+                .into_iter()
+                .chain(too_short(&request.plan, &request.analysis))
+                .collect(),
             plan: request.plan,
-            alarms,
+            alarms: claim.alarms.clone(),
             analysis: request.analysis,
             hooks: request.hooks,
             decision,
@@ -250,7 +251,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
 }
 
 /// Says per step, from the start, where only alarms will judge.
-fn too_short(plan: &serin_core::plan::Plan, analysis: &serin_core::analysis::Analysis) -> Vec<Finding> {
+fn too_short(plan: &Plan, analysis: &Analysis) -> Vec<Finding> {
     let short = plan
         .steps
         .iter()

@@ -61,5 +61,6 @@ pub async fn finish(gateway: &impl Gateway, claims: &impl Claims, clock: &impl C
         target.deployment_id
     );
     timeline::record(claims, timeline::decided(&document, clock.now(), "finish", text)).await;
+    document.findings.clear(); // They are in the timeline; the result takes their room.
     document::write(&document)
 }

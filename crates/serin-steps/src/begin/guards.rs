@@ -2,7 +2,9 @@
 
 use serin_core::{
     alarm::{AlarmKind, AlarmReading, AlarmState, IfAlreadyInAlarm, PlannedAlarm},
+    decide::{Finding, Verdict},
     fields::{Fault, Faults},
+    ids::AlarmArn,
     request::Request,
 };
 
@@ -58,28 +60,49 @@ impl<G: Sync, C: Sync, A: Alarms, K: Sync> Begin<'_, G, C, A, K> {
     }
 
     /// The alarms are read after the claim is written, so that none can fall between.
-    pub(super) async fn alarms_now(&self, planned: &[PlannedAlarm]) -> Stepped<Vec<PlannedAlarm>> {
+    pub(super) async fn alarms_now(&self, planned: &[PlannedAlarm]) -> Stepped<AtStart> {
         let names: Vec<_> = planned.iter().map(|alarm| alarm.arn.alarm_name()).collect();
         let found = if names.is_empty() {
             Vec::new()
         } else {
             self.alarms.named(&AlarmKind::ALL, &names).await?
         };
-        let in_alarm = |alarm: &&PlannedAlarm| {
+        let in_state = |alarm: &&PlannedAlarm, state: AlarmState| {
             found
                 .iter()
-                .any(|reading| reading.name == alarm.arn.alarm_name() && reading.state == AlarmState::Alarm)
+                .any(|reading| reading.name == alarm.arn.alarm_name() && reading.state == state)
         };
-        let (ignored, refused): (Vec<_>, Vec<_>) = planned
-            .iter()
-            .filter(in_alarm)
-            .cloned()
-            .partition(|alarm| alarm.if_already_in_alarm == IfAlreadyInAlarm::IgnoreUntilOk);
-        if refused.is_empty() {
-            return Ok(ignored);
+        let on = planned.iter().filter(|alarm| in_state(alarm, AlarmState::Alarm));
+        let (ignored, refused): (Vec<_>, Vec<_>) =
+            on.partition(|alarm| alarm.if_already_in_alarm == IfAlreadyInAlarm::IgnoreUntilOk);
+        if !refused.is_empty() {
+            let names: Vec<_> = refused.iter().map(|alarm| alarm.arn.alarm_name()).collect();
+            let allowed = "alarms that are OK or without data at the start, or {\"name\": ..., \"ifAlreadyInAlarm\": \"ignoreUntilOk\"} to ship a fix";
+            return Err(Faults::one("alarms", format!("{}, already in ALARM", names.join(", ")), allowed).into());
         }
-        let names: Vec<_> = refused.iter().map(|alarm| alarm.arn.alarm_name()).collect();
-        let allowed = "alarms that are OK or without data at the start, or {\"name\": ..., \"ifAlreadyInAlarm\": \"ignoreUntilOk\"} to ship a fix";
-        Err(Faults::one("alarms", format!("{}, already in ALARM", names.join(", ")), allowed).into())
+        let silent = planned
+            .iter()
+            .filter(|alarm| in_state(alarm, AlarmState::InsufficientData));
+        Ok(AtStart {
+            ignored: ignored.into_iter().map(|alarm| alarm.arn.clone()).collect(),
+            findings: silent.map(|alarm| without_data(alarm.arn.alarm_name())).collect(),
+        })
+    }
+}
+
+/// What the alarms said when the stage had just been claimed.
+pub(super) struct AtStart {
+    /// Those that are on and are ignored until they are OK.
+    pub(super) ignored: Vec<AlarmArn>,
+    /// Those that have no data yet, as those of a canary have before there is one.
+    pub(super) findings: Vec<Finding>,
+}
+
+fn without_data(name: &str) -> Finding {
+    let text = format!("alarm {name} has no data yet");
+    Finding {
+        subject: format!("alarm {name}"),
+        verdict: Verdict::Inconclusive,
+        text,
     }
 }

@@ -1,7 +1,6 @@
 //! From a claimed stage to an attached canary at 0 %.
 
 use serin_core::{
-    alarm::PlannedAlarm,
     claim::{Absent, Change, Claim, Guard, Phase, beat_by, later},
     fields::Faults,
     ids::{DeploymentId, RolloutId},
@@ -10,30 +9,37 @@ use serin_core::{
     timing::WRITE_WINDOW,
 };
 
-use super::{Begin, lost};
+use super::{Begin, guards::AtStart, lost};
 use crate::{
     error::{StepError, Stepped},
     ports::{Alarms, CallError, Claims, Clock, Gateway, Written},
     safe::{self, WriteBy},
 };
 
+/// A stage with its canary attached.
+pub(super) struct Prepared {
+    pub(super) canary: CanaryTarget,
+    pub(super) baseline: Baseline,
+    pub(super) alarms: AtStart,
+}
+
 impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
-    pub(super) async fn prepare(
-        &self,
-        request: &Request,
-        claim: &Claim,
-    ) -> Stepped<(CanaryTarget, Baseline, Vec<PlannedAlarm>)> {
-        let ignored = self.alarms_now(&claim.alarms).await?;
+    pub(super) async fn prepare(&self, request: &Request, claim: &Claim) -> Stepped<Prepared> {
+        let alarms = self.alarms_now(&claim.alarms).await?;
         self.look(request, claim).await?;
-        let target = CanaryTarget {
+        let canary = CanaryTarget {
             deployment_id: self.deployment(request, claim).await?,
             stage_variable_overrides: request.overrides.clone(),
             use_stage_cache: request.use_stage_cache,
         };
         let view = self.without_ghost(request, self.look(request, claim).await?).await?;
-        let baseline = self.baseline(claim, &view, &target).await?;
-        self.attach(claim, &target).await?;
-        Ok((target, baseline, ignored))
+        let baseline = self.baseline(claim, &view, &canary).await?;
+        self.attach(claim, &canary).await?;
+        Ok(Prepared {
+            canary,
+            baseline,
+            alarms,
+        })
     }
 
     /// The stage, on which nobody else's canary may be.

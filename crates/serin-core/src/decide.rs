@@ -8,6 +8,7 @@ use crate::{
     analysis::{Mode, SILENT_WINDOWS, Window},
     claim::{Instruction, InstructionKind, later},
     document::{Document, Reason, ReasonKind},
+    fields::shortened,
     percent::Percent,
     plan::MAX_RESTARTS,
     stage::StageView,
@@ -83,12 +84,16 @@ pub struct Finding {
     pub text: String,
 }
 
+/// The most bytes of a finding's text and of its subject: what CloudWatch and people write has to fit into the document.
+const MAX_TEXT: usize = 400;
+const MAX_SUBJECT: usize = 160;
+
 impl Finding {
-    fn new(subject: impl Into<String>, verdict: Verdict, text: impl Into<String>) -> Self {
+    fn new(subject: impl AsRef<str>, verdict: Verdict, text: impl AsRef<str>) -> Self {
         Self {
-            subject: subject.into(),
+            subject: shortened(subject.as_ref(), MAX_SUBJECT),
             verdict,
-            text: text.into(),
+            text: shortened(text.as_ref(), MAX_TEXT),
         }
     }
 }
@@ -125,6 +130,7 @@ pub fn decide(mut document: Document, look: &Look) -> Document {
         .or_else(|| harm(&findings))
         .or_else(|| rejection(look))
         .or_else(|| deadline(&document, look.now))
+        .or_else(|| changed_percentage(&document, look))
         .or_else(|| silence(&document, look, &mut findings))
         .unwrap_or_else(|| timer(&document, look));
     findings.push(ruling.finding);
@@ -161,13 +167,17 @@ fn step_on(document: &mut Document, decision: Decision, now: Timestamp) {
 
 const RESTART: &str = "percentage";
 
-fn roll_back(kind: ReasonKind, subject: &str, text: String, now: Timestamp) -> Ruling {
-    let finding = Finding::new(subject, Verdict::Harmful, text.clone());
+fn roll_back(kind: ReasonKind, subject: &str, text: impl AsRef<str>, now: Timestamp) -> Ruling {
+    let finding = Finding::new(subject, Verdict::Harmful, text);
+    let reason = Reason {
+        kind,
+        text: finding.text.clone(),
+    };
     Ruling {
         decision: Decision::RollBack,
         until: now,
         finding,
-        reason: Some(Reason { kind, text }),
+        reason: Some(reason),
     }
 }
 
@@ -262,25 +272,34 @@ fn drift(document: &Document, look: &Look) -> Option<Ruling> {
         );
         return Some(roll_back(ReasonKind::Drift, "drift", text, look.now));
     }
-    let found = stage.canary.as_ref().map_or(Percent::ZERO, |canary| canary.percent);
-    (found != progress.percent).then(|| changed_percentage(document, found, look.now))
+    None
 }
 
-fn changed_percentage(document: &Document, found: Percent, now: Timestamp) -> Ruling {
+/// The percentage is not what was set: it is set again, a few times. It comes after everything that rolls back, because a
+/// canary that hurts must not be given its share again.
+fn changed_percentage(document: &Document, look: &Look) -> Option<Ruling> {
     let set = document.progress.percent;
+    let found = look
+        .stage
+        .canary
+        .as_ref()
+        .map_or(Percent::ZERO, |canary| canary.percent);
+    if document.progress.promoted || found == set {
+        return None;
+    }
     if document.progress.restarts >= MAX_RESTARTS {
         let text = format!(
             "the canary's percentage keeps being changed: {set} % was set, {found} % found, {MAX_RESTARTS} times put back"
         );
-        return roll_back(ReasonKind::Drift, "drift", text, now);
+        return Some(roll_back(ReasonKind::Drift, "drift", text, look.now));
     }
     let text = format!("{found} % found where {set} % was set: set again, and the bake starts again");
-    Ruling {
+    Some(Ruling {
         decision: Decision::Advance,
-        until: now,
+        until: look.now,
         finding: Finding::new(RESTART, Verdict::Inconclusive, text),
         reason: None,
-    }
+    })
 }
 
 fn rejection(look: &Look) -> Option<Ruling> {
@@ -393,7 +412,8 @@ fn timer(document: &Document, look: &Look) -> Ruling {
     match (approved, document.progress.awaiting_since) {
         (Some(said), _) => {
             let mut ruling = wait_over(document, look.now);
-            ruling.finding.text = format!("approved by {}: {}; {}", said.by, said.reason, ruling.finding.text);
+            let text = format!("approved by {}: {}; {}", said.by, said.reason, ruling.finding.text);
+            ruling.finding.text = shortened(&text, MAX_TEXT);
             ruling
         }
         (None, awaiting) => await_approval(document, awaiting.unwrap_or(look.now), look.now),
@@ -430,7 +450,7 @@ fn final_bake(document: &Document, now: Timestamp) -> Ruling {
 fn wait_over(document: &Document, now: Timestamp) -> Ruling {
     let baked = document.step().map_or(0, |step| step.bake_seconds);
     let done = format!("{} % baked for {baked} s", document.progress.percent);
-    let (decision, text) = match document.plan.steps.get(document.progress.step + 1) {
+    let (decision, text) = match document.plan.steps.get(document.progress.step.saturating_add(1)) {
         Some(next) => (Decision::Advance, format!("{done}: on to {} %", next.percent)),
         None => (Decision::Promote, format!("{done}: on to promotion")),
     };
@@ -473,3 +493,6 @@ fn await_approval(document: &Document, since: Timestamp, now: Timestamp) -> Ruli
 fn clock(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -264,3 +264,29 @@ pub(crate) fn brief(value: &Value) -> String {
         format!("{}...", text.chars().take(77).collect::<String>())
     }
 }
+
+/// A text as it stands, or its beginning where it needs more than `most` bytes of JSON.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if json_length(text) <= most {
+        return text.to_owned();
+    }
+    let mut used = "...".len();
+    let kept = text.chars().take_while(|letter| {
+        used += json_bytes(*letter);
+        used <= most
+    });
+    format!("{}...", kept.collect::<String>())
+}
+
+/// How many bytes a text needs in JSON, without its quotes.
+pub(crate) fn json_length(text: &str) -> usize {
+    text.chars().map(json_bytes).sum()
+}
+
+fn json_bytes(letter: char) -> usize {
+    match letter {
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => letter.len_utf8(),
+    }
+}

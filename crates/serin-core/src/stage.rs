@@ -331,3 +331,6 @@ pub fn put_back(now: &StageView, before: &StageView) -> Vec<Patch> {
         },
     )
 }
+
+#[cfg(test)]
+mod tests;

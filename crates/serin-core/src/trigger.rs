@@ -79,12 +79,12 @@ pub fn parse(input: &Value) -> Result<Vec<Trigger>, Faults> {
     let source = input.get("source").and_then(Value::as_str);
     let detail_type = input.get("detail-type").and_then(Value::as_str);
     let trigger = match (source, detail_type) {
+        _ if input.get("alarmData").is_some() => direct_action(input)?,
         (_, Some("CloudWatch Alarm State Change")) => alarm_event(input)?,
         (Some("aws.states"), Some("Step Functions Execution Status Change")) => execution_event(input)?,
         (_, Some(other)) => Trigger::Nothing {
             what: format!("an event of type {other:?}"),
         },
-        (_, None) if input.get("alarmData").is_some() => direct_action(input)?,
         (_, None) if input.get("execution").is_some() => state_machine(input)?,
         (_, None) => person(input)?,
     };
@@ -122,21 +122,26 @@ fn alarm(arn: &str, state: &str, at: Option<&str>, reason: Option<&str>) -> Resu
     }
 }
 
+/// The alarm's own action. Published examples also show its data in the envelope of an event, with the ARN among the resources.
+fn direct_action(input: &Value) -> Result<Trigger, Faults> {
+    let arn = match text(input, "/resources/0") {
+        Some(arn) if input.get("alarmArn").is_none() => arn,
+        _ => needed(input, "/alarmArn")?,
+    };
+    alarm(
+        arn,
+        needed(input, "/alarmData/state/value")?,
+        text(input, "/alarmData/state/timestamp").or_else(|| text(input, "/time")),
+        text(input, "/alarmData/state/reason"),
+    )
+}
+
 /// CloudWatch writes `2023-08-04T12:36:15.490+0000`, sometimes with a colon or a Z. A time that cannot be read is no time:
 /// the alarm still counts.
 fn cloudwatch_time(text: &str) -> Option<Timestamp> {
     text.parse()
         .ok()
         .or_else(|| Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok())
-}
-
-fn direct_action(input: &Value) -> Result<Trigger, Faults> {
-    alarm(
-        needed(input, "/alarmArn")?,
-        needed(input, "/alarmData/state/value")?,
-        text(input, "/alarmData/state/timestamp").or_else(|| text(input, "/time")),
-        text(input, "/alarmData/state/reason"),
-    )
 }
 
 fn alarm_event(input: &Value) -> Result<Trigger, Faults> {
@@ -238,3 +243,6 @@ pub(crate) fn whose(reader: &mut Reader, object: &crate::fields::Object<'_>) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

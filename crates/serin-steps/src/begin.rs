@@ -1,6 +1,6 @@
 //! `begin`: checks the request, claims the stage, makes the canary's deployment and attaches it at 0 %.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use serin_core::{
     alarm::PlannedAlarm,
     analysis::{Analysis, metric_api_name},
@@ -240,8 +240,6 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             document.baseline.deployment_id,
             document.alarms.len()
         );
-        let plan = json!({ "plan": document.plan, "alarms": document.alarms });
-        tracing::info!(%plan, "plan");
         timeline::record(
             self.claims,
             timeline::decided(document, self.clock.now(), "begin", text),

@@ -8,7 +8,7 @@ use crate::ids::AlarmArn;
 pub const MAX_ALARMS: usize = 20;
 
 /// What a plan says of an alarm that is already in ALARM when the rollout starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum IfAlreadyInAlarm {
     /// The rollout is refused.
@@ -19,7 +19,7 @@ pub enum IfAlreadyInAlarm {
 }
 
 /// An alarm of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedAlarm {
     /// Its ARN.
@@ -30,7 +30,7 @@ pub struct PlannedAlarm {
 }
 
 /// What an alarm is made of. CloudWatch describes composite alarms only to those who ask for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AlarmKind {
     /// An alarm on a metric, or on a formula of metrics.
     Metric,
@@ -44,7 +44,7 @@ impl AlarmKind {
 }
 
 /// The state of an alarm, as CloudWatch names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AlarmState {
     /// Its threshold is not reached.
     #[serde(rename = "OK")]
@@ -71,7 +71,7 @@ impl AlarmState {
 }
 
 /// An alarm as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlarmReading {
     /// Its name.
     pub name: String,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How far a rollout is. Every write of a claim is conditional on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// Claimed; the canary is not attached yet, or perhaps just now.
@@ -70,7 +70,7 @@ impl Phase {
 }
 
 /// What a person told a rollout to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Instruction {
     /// What to do.
@@ -86,7 +86,7 @@ pub struct Instruction {
 }
 
 /// What a person can tell a rollout that waits for approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum InstructionKind {
     /// Go on.
@@ -96,7 +96,7 @@ pub enum InstructionKind {
 }
 
 /// A stage's claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The stage that is claimed.
     pub stage: StageId,

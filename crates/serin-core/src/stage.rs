@@ -12,7 +12,7 @@ use crate::{ids::DeploymentId, percent::Percent};
 pub type Variables = BTreeMap<String, String>;
 
 /// A stage as API Gateway described it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StageView {
     /// The deployment that serves what the canary does not.
     pub deployment_id: DeploymentId,
@@ -23,7 +23,7 @@ pub struct StageView {
 }
 
 /// The canary of a stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CanaryView {
     /// The deployment that serves the canary's share.
     pub deployment_id: DeploymentId,
@@ -50,7 +50,7 @@ pub struct CanaryTarget {
 }
 
 /// What a stage was before a rollout: where a rollback goes back to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Baseline {
     /// The deployment that the stage had.

@@ -7,7 +7,7 @@ use serin_core::fields::Faults;
 use crate::ports::CallError;
 
 /// Why a step could not be done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum StepError {
     /// The input cannot be understood, or asks for what cannot be; nothing was touched.
     #[error("{0}")]

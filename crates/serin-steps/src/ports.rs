@@ -14,7 +14,7 @@ use serin_core::{
 };
 
 /// Why a call to API Gateway, CloudWatch, DynamoDB or Step Functions did not do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum CallError {
     /// What was named does not exist.
     #[error("not found: {0}")]
@@ -58,7 +58,7 @@ pub trait Gateway: Sync {
 }
 
 /// What a conditional write came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Written {
     /// The claim as it is now.
     Done(Box<Claim>),
@@ -67,7 +67,7 @@ pub enum Written {
 }
 
 /// A stage that an alarm guards a rollout on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Guarded {
     /// The stage.
     pub stage: StageId,
@@ -121,7 +121,7 @@ pub trait Metrics: Sync {
 }
 
 /// Whether an execution goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ExecutionStatus {
     /// It does.
     Running,

@@ -12,7 +12,7 @@ use serin_core::{
 use crate::ports::{CallError, Called};
 
 /// A REST API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RestApi {
     /// Its name.
     pub name: String,

@@ -11,7 +11,9 @@ use super::{Account, FakeAws};
 use crate::ports::{Alarms, Called, Metrics};
 
 impl Account {
-    fn readings(&self, kinds: &[AlarmKind], wanted: impl Fn(&str) -> bool) -> Vec<AlarmReading> {
+    /// The alarms of those kinds whose names are wanted.
+    #[must_use]
+    pub fn readings(&self, kinds: &[AlarmKind], wanted: impl Fn(&str) -> bool) -> Vec<AlarmReading> {
         let found = self
             .alarms
             .iter()

@@ -4,28 +4,27 @@
 //! A call that is to *crash* never answers. Nothing else here waits, so whoever drives a step with
 //! `FutureExt::now_or_never` sees a crash as `None` and drops the step, as Lambda does with a process that dies.
 
+mod account;
 pub mod api_gateway;
 mod cloudwatch;
 mod gateway;
 mod table;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     future::pending,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serin_core::{
-    alarm::{AlarmKind, AlarmState},
-    claim::Claim,
-    ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
-    timeline::Entry,
-};
+use serin_core::{ids::ExecutionArn, timeline::Entry};
 
-use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions, Guarded};
+pub use account::{Account, FakeAlarm, Traffic};
 pub use api_gateway::RestApi;
+
+use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions};
 
 /// How a call is made to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,49 +39,12 @@ pub enum Fault {
     CrashAfter,
 }
 
-/// An alarm of the fake CloudWatch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FakeAlarm {
-    /// Its state.
-    pub state: AlarmState,
-    /// CloudWatch's reason for it.
-    pub reason: String,
-    /// What it is made of.
-    pub kind: AlarmKind,
-}
-
-/// Requests a minute of both sides, as CloudWatch would count them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Traffic {
-    /// The canary's.
-    pub canary: u64,
-    /// The baseline's.
-    pub baseline: u64,
-}
-
-/// What an account holds.
+/// An account, and how its calls go.
 #[derive(Debug)]
-pub struct Account {
-    /// The time.
-    pub now: Timestamp,
-    /// The REST APIs by id.
-    pub apis: BTreeMap<String, RestApi>,
-    /// The claims by stage.
-    pub claims: BTreeMap<StageId, Claim>,
-    /// Which alarm guards which stage.
-    pub guards: BTreeMap<(AlarmArn, StageId), Guarded>,
-    /// Which rollouts have ever claimed, and what.
-    pub rollouts: BTreeMap<RolloutId, StageId>,
-    /// The claims that the sweep looks after.
-    pub watched: BTreeSet<StageId>,
+pub struct Shared {
+    account: Account,
     /// Everything that was recorded.
     pub timeline: Vec<Entry>,
-    /// The alarms by name.
-    pub alarms: BTreeMap<String, FakeAlarm>,
-    /// The traffic that the metrics tell of.
-    pub traffic: Traffic,
-    /// The executions that do not run any more, and how they ended.
-    pub ended_executions: BTreeMap<ExecutionArn, String>,
     /// Every call that was sent: the operation's name.
     pub calls: Vec<&'static str>,
     /// What goes wrong: at which call, counted from 0 over everything that is sent from now on.
@@ -91,6 +53,20 @@ pub struct Account {
     broken: BTreeMap<&'static str, CallError>,
     /// What happens just before a call of that name is sent.
     meanwhile: Vec<Meanwhile>,
+}
+
+impl Deref for Shared {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        &self.account
+    }
+}
+
+impl DerefMut for Shared {
+    fn deref_mut(&mut self) -> &mut Account {
+        &mut self.account
+    }
 }
 
 /// Which call a fault is for.
@@ -116,26 +92,15 @@ impl fmt::Debug for Meanwhile {
 
 /// An account that is shared by everybody who works on it.
 #[derive(Clone, Debug)]
-pub struct FakeAws(Arc<Mutex<Account>>);
+pub struct FakeAws(Arc<Mutex<Shared>>);
 
 impl FakeAws {
     /// An account with nothing in it.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Account {
-            now,
-            apis: BTreeMap::new(),
-            claims: BTreeMap::new(),
-            guards: BTreeMap::new(),
-            rollouts: BTreeMap::new(),
-            watched: BTreeSet::new(),
+        Self(Arc::new(Mutex::new(Shared {
+            account: Account::new(now),
             timeline: Vec::new(),
-            alarms: BTreeMap::new(),
-            traffic: Traffic {
-                canary: 10,
-                baseline: 100,
-            },
-            ended_executions: BTreeMap::new(),
             calls: Vec::new(),
             faults: Vec::new(),
             broken: BTreeMap::new(),
@@ -144,7 +109,7 @@ impl FakeAws {
     }
 
     /// The account, to look at and to change by hand.
-    pub fn account(&self) -> MutexGuard<'_, Account> {
+    pub fn account(&self) -> MutexGuard<'_, Shared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -212,7 +177,7 @@ impl FakeAws {
     }
 }
 
-impl Account {
+impl Shared {
     fn next_fault(&mut self, operation: &'static str) -> Option<Fault> {
         let number = self.calls.len();
         let hit = |(aim, _): &(Aim, Fault)| *aim == Aim::Number(number) || *aim == Aim::Next(operation);
@@ -222,9 +187,9 @@ impl Account {
         }
     }
 
-    fn send<T>(&mut self, operation: &'static str, effect: impl FnOnce(&mut Self) -> Called<T>) -> Called<T> {
+    fn send<T>(&mut self, operation: &'static str, effect: impl FnOnce(&mut Account) -> Called<T>) -> Called<T> {
         self.calls.push(operation);
-        effect(self)
+        effect(&mut self.account)
     }
 }
 
@@ -241,10 +206,7 @@ impl Clock for FakeAws {
 
 impl Executions for FakeAws {
     async fn status(&self, execution: &ExecutionArn) -> Called<ExecutionStatus> {
-        self.call("DescribeExecution", |account| {
-            let ended = account.ended_executions.get(execution);
-            Ok(ended.map_or(ExecutionStatus::Running, |how| ExecutionStatus::Over(how.clone())))
-        })
-        .await
+        self.call("DescribeExecution", |account| Ok(account.status(execution)))
+            .await
     }
 }

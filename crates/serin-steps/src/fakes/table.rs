@@ -11,7 +11,8 @@ use super::{Account, FakeAws};
 use crate::ports::{Called, Claims, Guarded, Written};
 
 impl Account {
-    fn take(&mut self, claim: &Claim, now: Timestamp) -> bool {
+    /// Takes a stage, all or nothing.
+    pub fn take(&mut self, claim: &Claim, now: Timestamp) -> bool {
         let free = self.claims.get(&claim.stage).is_none_or(|old| old.is_free(now));
         if !free || self.rollouts.contains_key(&claim.rollout_id) {
             return false;
@@ -30,7 +31,8 @@ impl Account {
         true
     }
 
-    fn change(&mut self, stage: &StageId, guard: &Guard, change: &Change) -> Written {
+    /// Writes a claim if the condition holds.
+    pub fn change(&mut self, stage: &StageId, guard: &Guard, change: &Change) -> Written {
         let Some(old) = self.claims.get(stage).cloned() else {
             return Written::Lost(None);
         };
@@ -45,7 +47,8 @@ impl Account {
         Written::Done(Box::new(new))
     }
 
-    fn give_back(&mut self, stage: &StageId, guard: &Guard) -> bool {
+    /// Deletes a claim if the condition holds.
+    pub fn give_back(&mut self, stage: &StageId, guard: &Guard) -> bool {
         if !self.claims.get(stage).is_some_and(|claim| guard.admits(claim)) {
             return false;
         }
@@ -53,6 +56,21 @@ impl Account {
         self.watched.remove(stage);
         self.guards.retain(|(_, guarded), _| guarded != stage);
         true
+    }
+
+    /// The stages that an alarm guards.
+    #[must_use]
+    pub fn guarded_by(&self, alarm: &AlarmArn) -> Vec<Guarded> {
+        let guards = self.guards.iter().filter(|((arn, _), _)| arn == alarm);
+        guards.map(|(_, guarded)| guarded.clone()).collect()
+    }
+
+    /// Takes an ended claim of that rollout off the sweep's list.
+    pub fn unwatch(&mut self, stage: &StageId, rollout: &RolloutId) {
+        let ended = |claim: &Claim| claim.rollout_id == *rollout && claim.ended_at.is_some();
+        if self.claims.get(stage).is_some_and(ended) {
+            self.watched.remove(stage);
+        }
     }
 }
 
@@ -85,11 +103,7 @@ impl Claims for FakeAws {
     }
 
     async fn guarded_by(&self, alarm: &AlarmArn) -> Called<Vec<Guarded>> {
-        self.call("Query", |account| {
-            let guards = account.guards.iter().filter(|((arn, _), _)| arn == alarm);
-            Ok(guards.map(|(_, guarded)| guarded.clone()).collect())
-        })
-        .await
+        self.call("Query", |account| Ok(account.guarded_by(alarm))).await
     }
 
     async fn stage_of(&self, rollout: &RolloutId) -> Called<Option<StageId>> {
@@ -104,20 +118,15 @@ impl Claims for FakeAws {
 
     async fn unwatch(&self, stage: &StageId, rollout: &RolloutId) -> Called<()> {
         self.call("UpdateItem", |account| {
-            let ended = |claim: &Claim| claim.rollout_id == *rollout && claim.ended_at.is_some();
-            if account.claims.get(stage).is_some_and(ended) {
-                account.watched.remove(stage);
-            }
+            account.unwatch(stage, rollout);
             Ok(())
         })
         .await
     }
 
     async fn record(&self, entry: &Entry) -> Called<()> {
-        self.call("PutItem", |account| {
-            account.timeline.push(entry.clone());
-            Ok(())
-        })
-        .await
+        self.call("PutItem", |_| Ok(())).await?;
+        self.account().timeline.push(entry.clone());
+        Ok(())
     }
 }

@@ -10,13 +10,13 @@
     reason = "it serves tests only, which fail by panicking"
 )]
 
-use std::collections::HashMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
 /// The deployed state machine.
 #[derive(Clone, Debug)]
-pub struct Machine(Value);
+pub struct Machine(Arc<Value>);
 
 /// What an execution wants next.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,13 @@ impl Machine {
     #[must_use]
     pub fn deployed() -> Self {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/statemachine/rollout.asl.json");
-        Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+        Self::of(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+    }
+
+    /// A machine of that definition.
+    #[must_use]
+    pub fn of(definition: Value) -> Self {
+        Self(Arc::new(definition))
     }
 
     /// The states by name.
@@ -88,7 +94,7 @@ impl Machine {
             context,
             state,
             data: input,
-            retries: HashMap::new(),
+            retries: BTreeMap::new(),
             events: 1,
             seen: Vec::new(),
         }
@@ -96,13 +102,13 @@ impl Machine {
 }
 
 /// An execution of the machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Execution {
     machine: Machine,
     context: Value,
     state: String,
     data: Value,
-    retries: HashMap<usize, u64>,
+    retries: BTreeMap<usize, u64>,
     /// How many history events it has.
     pub events: u32,
     /// The states that it entered.
@@ -189,14 +195,8 @@ impl Execution {
 
     fn failed(&mut self, state: &Value, failure: &Failure) -> u64 {
         self.events += 1;
-        let matches = |rule: &Value| {
-            let names = rule["ErrorEquals"].as_array().unwrap();
-            names
-                .iter()
-                .any(|name| name == "States.ALL" || name == failure.error.as_str())
-        };
         let retriers = state["Retry"].as_array().unwrap();
-        if let Some((index, retrier)) = retriers.iter().enumerate().find(|(_, rule)| matches(rule)) {
+        if let Some((index, retrier)) = retriers.iter().enumerate().find(|(_, rule)| matches(rule, failure)) {
             let used = self.retries.entry(index).or_insert(0);
             if *used < retrier["MaxAttempts"].as_u64().unwrap() {
                 let power = i32::try_from(*used).unwrap();
@@ -207,15 +207,42 @@ impl Execution {
                 return format!("{:.0}", wait.min(longest)).parse().unwrap();
             }
         }
+        self.catch(state, failure);
+        0
+    }
+
+    /// Tells that the invocation failed and that its retries are used up.
+    pub fn give_up(&mut self, failure: &Failure) {
+        self.events += 1;
+        self.catch(&self.definition(), failure);
+    }
+
+    fn catch(&mut self, state: &Value, failure: &Failure) {
         let catchers = state["Catch"].as_array().unwrap();
         let catcher = catchers
             .iter()
-            .find(|rule| matches(rule))
+            .find(|rule| matches(rule, failure))
             .expect("every task catches everything");
         let error = json!({ "Error": failure.error, "Cause": failure.cause });
         self.data = place(&self.data, catcher["ResultPath"].as_str(), error);
         self.leave(1, catcher["Next"].as_str().unwrap());
-        0
+    }
+
+    /// Whether it would be tried again after that failure, if it failed with it for the first time.
+    #[must_use]
+    pub fn may_retry(&self, failure: &Failure) -> bool {
+        let state = self.definition();
+        state["Retry"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|rule| matches(rule, failure))
+    }
+
+    /// All that decides how it goes on: two executions that are equal in this go on in the same way.
+    #[must_use]
+    pub fn position(&self) -> (&str, &BTreeMap<usize, u64>, &Value, &Value) {
+        (&self.state, &self.retries, &self.data, &self.context)
     }
 
     fn fail(&self, state: &Value) -> End {
@@ -262,6 +289,13 @@ impl Execution {
     fn fill(&self, template: &Value) -> Value {
         fill(template, &self.data, &self.context)
     }
+}
+
+fn matches(rule: &Value, failure: &Failure) -> bool {
+    let names = rule["ErrorEquals"].as_array().unwrap();
+    names
+        .iter()
+        .any(|name| name == "States.ALL" || name == failure.error.as_str())
 }
 
 /// Fills in what ends in `.$`.

@@ -77,8 +77,8 @@ pub async fn begin(
 
 impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
     async fn run(&self, request: Request) -> Stepped<Value> {
-        let guards = self.guards(&request).await?;
         let api_name = self.api_name(&request).await?;
+        let guards = self.guards(&request).await?;
         let claim = self.claim(&request, &guards).await?;
         match self.prepare(&request, &claim).await {
             Ok(prepared) => {

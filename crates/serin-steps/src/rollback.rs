@@ -202,10 +202,11 @@ fn cause_of(state: &Value) -> Cause {
         } else {
             ReasonKind::Execution
         };
-        return Cause {
-            kind,
-            text: format!("{error}: {}", message.unwrap_or(cause)),
+        let text = match message.unwrap_or(cause) {
+            "" => error.to_owned(), // Step Functions gives a timeout no cause.
+            cause => format!("{error}: {cause}"),
         };
+        return Cause { kind, text };
     }
     let decided = state.get("decision").and_then(Value::as_str) == Some("rollBack");
     let reason = state.get("reason").and_then(|reason| {

@@ -23,7 +23,7 @@ const CALLS: &[(&str, &str, &[&str], &str)] = &[
     (
         "BeginRole",
         "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"],
+        &["GetItem", "PutItem", "UpdateItem", "DeleteItem"],
         "Table.Arn",
     ),
     ("BeginRole", "cloudwatch", &["DescribeAlarms"], "*"),

@@ -132,6 +132,17 @@ impl RestApi {
                     return rejected("Cannot remove canarySettings because there is none".to_owned());
                 }
             }
+            ("remove", ["canarySettings", "stageVariableOverrides", name]) => {
+                let canary = view.canary.as_mut();
+                if canary.and_then(|canary| canary.overrides.remove(*name)).is_none() {
+                    return rejected(format!("Cannot remove {name} because there is no such override"));
+                }
+            }
+            ("remove", ["canarySettings", "stageVariableOverrides"]) => {
+                return rejected(
+                    "Cannot remove method setting canarySettings/stageVariableOverrides because there is no method setting for this method ".to_owned(),
+                );
+            }
             ("replace", ["canarySettings", rest @ ..]) => self.replace_canary(view, rest, value)?,
             ("copy", [target]) => copy(view, operation.from.unwrap_or_default(), target)?,
             (op, _) => return rejected(format!("Invalid {op} operation with path: {}", operation.path)),

@@ -7,13 +7,14 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use serin_core::timing;
 
 /// A connection is there at once or not at all.
 const CONNECT: Duration = Duration::from_millis(1_500);
 /// One attempt of a call.
 const ATTEMPT: Duration = Duration::from_secs(4);
 /// A call with all its attempts: well within a function's timeout, so that nothing is sent after "T" of the protocol.
-const CALL: Duration = Duration::from_secs(9);
+const CALL: Duration = timing::CALL.unsigned_abs();
 /// Throttling lifts within a second or it is the state machine's to retry.
 const ATTEMPTS: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);

@@ -1,12 +1,12 @@
 //! What happens next in a rollout: one pure, total function of the document and of what one look has shown.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     alarm::{AlarmReading, AlarmState},
-    analysis::{Mode, SILENT_WINDOWS, Window},
+    analysis::Window,
     claim::{Instruction, InstructionKind, later},
+    decision::MAX_TEXT,
     document::{Document, Reason, ReasonKind},
     fields::shortened,
     percent::Percent,
@@ -14,89 +14,9 @@ use crate::{
     stage::StageView,
 };
 
-/// What happens next. The names are the ones that the state machine routes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Decision {
-    /// Go on watching: the bake is not over.
-    Bake,
-    /// The bake is over, but the evidence does not allow to go on yet.
-    Hold,
-    /// The bake is over and a person must agree.
-    AwaitApproval,
-    /// Set the next percentage.
-    Advance,
-    /// Make the canary the stage's own.
-    Promote,
-    /// End the rollout well.
-    Finish,
-    /// Go back to the baseline.
-    RollBack,
-}
+pub use crate::decision::{Decision, Finding, Verdict};
 
-impl Decision {
-    /// All decisions; a test holds the state machine's choices equal to them.
-    pub const ALL: [Self; 7] = [
-        Self::Bake,
-        Self::Hold,
-        Self::AwaitApproval,
-        Self::Advance,
-        Self::Promote,
-        Self::Finish,
-        Self::RollBack,
-    ];
-
-    /// The decision's name in the document.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bake => "bake",
-            Self::Hold => "hold",
-            Self::AwaitApproval => "awaitApproval",
-            Self::Advance => "advance",
-            Self::Promote => "promote",
-            Self::Finish => "finish",
-            Self::RollBack => "rollBack",
-        }
-    }
-}
-
-/// What a piece of evidence says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// Nothing speaks against going on.
-    Healthy,
-    /// It cannot be told.
-    Inconclusive,
-    /// It hurts.
-    Harmful,
-}
-
-/// One reason for a decision, or against another: as data, and as a sentence that a person understands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What was looked at: `alarm checkout-errors`, `traffic`, `bake`, ...
-    pub subject: String,
-    /// What it says.
-    pub verdict: Verdict,
-    /// The same for people.
-    pub text: String,
-}
-
-/// The most bytes of a finding's text and of its subject: what CloudWatch and people write has to fit into the document.
-const MAX_TEXT: usize = 400;
-const MAX_SUBJECT: usize = 160;
-
-impl Finding {
-    fn new(subject: impl AsRef<str>, verdict: Verdict, text: impl AsRef<str>) -> Self {
-        Self {
-            subject: shortened(subject.as_ref(), MAX_SUBJECT),
-            verdict,
-            text: shortened(text.as_ref(), MAX_TEXT),
-        }
-    }
-}
+mod traffic;
 
 /// What one look at a rollout has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,7 +51,7 @@ pub fn decide(mut document: Document, look: &Look) -> Document {
         .or_else(|| rejection(look))
         .or_else(|| deadline(&document, look.now))
         .or_else(|| changed_percentage(&document, look))
-        .or_else(|| silence(&document, look, &mut findings))
+        .or_else(|| traffic::silence(&document, look, &mut findings))
         .unwrap_or_else(|| timer(&document, look));
     findings.push(ruling.finding);
     document.findings = findings;
@@ -320,67 +240,6 @@ fn deadline(document: &Document, now: Timestamp) -> Option<Ruling> {
         let text = format!("the rollout is not over at its deadline, {}", clock(document.deadline));
         roll_back(ReasonKind::Deadline, "deadline", text, now)
     })
-}
-
-/// No canary request while the baseline has traffic is a wiring fault, never health.
-fn silence(document: &Document, look: &Look, findings: &mut Vec<Finding>) -> Option<Ruling> {
-    let step = document.step()?;
-    if document.analysis.mode == Mode::Off {
-        return None;
-    }
-    if !document.analysis.can_judge(step.bake_seconds) {
-        findings.push(Finding::new(
-            "traffic",
-            Verdict::Inconclusive,
-            "the step is too short to judge: alarms only",
-        ));
-        return None;
-    }
-    let silent = look
-        .windows
-        .iter()
-        .rev()
-        .take_while(|window| window.canary_requests == 0 && window.baseline_requests > 0);
-    let silent = i32::try_from(silent.count()).unwrap_or(i32::MAX);
-    if silent == 0 {
-        findings.push(traffic(&look.windows));
-        return None;
-    }
-    let read = document.analysis.source.describe(&document.api_name);
-    let text = format!("no canary request in the last {silent} windows while the baseline has traffic; read: {read}");
-    let baked = later(
-        document.progress.since,
-        SignedDuration::from_secs(step.bake_seconds.into()),
-    );
-    if silent >= SILENT_WINDOWS && look.now >= document.analysis.patience(document.progress.since) {
-        return Some(roll_back(ReasonKind::Evidence, "traffic", text, look.now));
-    }
-    if look.now < baked {
-        findings.push(Finding::new("traffic", Verdict::Inconclusive, text));
-        return None;
-    }
-    let finding = Finding::new("traffic", Verdict::Inconclusive, format!("held: {text}"));
-    Some(Ruling {
-        decision: Decision::Hold,
-        until: document.analysis.patience(document.progress.since),
-        finding,
-        reason: None,
-    })
-}
-
-fn traffic(windows: &[Window]) -> Finding {
-    let canary: u64 = windows.iter().map(|window| window.canary_requests).sum();
-    let baseline: u64 = windows.iter().map(|window| window.baseline_requests).sum();
-    let text = match windows.len() {
-        0 => "no settled window yet".to_owned(),
-        count => format!("{canary} canary and {baseline} baseline requests in {count} settled windows"),
-    };
-    let verdict = if canary > 0 {
-        Verdict::Healthy
-    } else {
-        Verdict::Inconclusive
-    };
-    Finding::new("traffic", verdict, text)
 }
 
 /// Nothing speaks against going on: the clock and, where the step asks for it, a person decide.

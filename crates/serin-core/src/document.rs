@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alarm::PlannedAlarm,
     analysis::Analysis,
-    decide::{Decision, Finding},
+    decision::{Decision, Finding},
     ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
     percent::Percent,
     plan::{Plan, Step},
@@ -137,6 +137,8 @@ pub enum ReasonKind {
     Execution,
     /// Time ran out.
     Deadline,
+    /// Another trigger began the rollback; the claim has its reason.
+    Elsewhere,
 }
 
 /// What a finished rollout leaves on the stage.

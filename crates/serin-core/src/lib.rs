@@ -6,6 +6,7 @@ pub mod alarm;
 pub mod analysis;
 pub mod claim;
 pub mod decide;
+pub mod decision;
 pub mod document;
 pub mod fields;
 pub mod ids;

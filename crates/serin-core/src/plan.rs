@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::{percent::Percent, timing::LONGEST_ROLLOUT};
+use crate::{percent::Percent, timing::LATEST_END};
 
 /// The most steps of a plan.
 pub const MAX_STEPS: usize = 100;
@@ -65,14 +65,14 @@ impl Plan {
         )
     }
 
-    /// When a rollout must be over, with room for slow calls and restarted bakes: after that it is rolled back.
+    /// When a rollout must be over, with room for hooks, slow calls and restarted bakes: after that it is rolled back.
     #[must_use]
     pub fn time_limit(&self) -> SignedDuration {
         let longest = self.longest();
         let restarts = self.steps.iter().map(|step| step.bake_seconds).max().unwrap_or(0);
         let room =
-            SignedDuration::from_secs(i64::from(restarts) * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(30);
-        LONGEST_ROLLOUT.min(longest.saturating_add(room))
+            SignedDuration::from_secs(i64::from(restarts) * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(90);
+        LATEST_END.min(longest.saturating_add(room))
     }
 
     /// The tick that is used: the one asked for, or a longer one where the plan would not fit into an execution's history.

@@ -254,19 +254,18 @@ fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// Attaches the rollout's canary at 0 %.
+/// Attaches the rollout's canary at 0 %, or makes it of a ghost, whose cache setting must not stay.
 #[must_use]
 pub fn attach(target: &CanaryTarget) -> Vec<Patch> {
-    let mut patches = vec![
+    let overrides = target.stage_variable_overrides.iter();
+    [
         Patch::CanaryDeployment(target.deployment_id.clone()),
         Patch::CanaryPercent(Percent::ZERO),
-    ];
-    if target.use_stage_cache {
-        patches.push(Patch::CanaryUsesStageCache(true));
-    }
-    let overrides = target.stage_variable_overrides.iter();
-    patches.extend(overrides.map(|(name, value)| Patch::CanaryOverride(name.clone(), value.clone())));
-    patches
+        Patch::CanaryUsesStageCache(target.use_stage_cache),
+    ]
+    .into_iter()
+    .chain(overrides.map(|(name, value)| Patch::CanaryOverride(name.clone(), value.clone())))
+    .collect()
 }
 
 /// Makes the canary the stage: copies and nothing else, so that it fails where there is no canary. The documented recipe

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decide::{Decision, Finding},
+    decision::{Decision, Finding},
     ids::{RolloutId, StageId},
     percent::Percent,
 };

@@ -17,6 +17,12 @@ pub const SWEEP_PERIOD_SECONDS: i64 = 60;
 /// a function's timeout, a margin for the network and one for clocks that differ. "T" in the protocol.
 pub const WRITE_WINDOW: SignedDuration = SignedDuration::from_secs(FUNCTION_TIMEOUT_SECONDS + 5);
 
+/// A call to AWS with all its attempts takes at most this long.
+pub const CALL: SignedDuration = SignedDuration::from_secs(9);
+
+/// The last moment to begin a write, counted from the last read of the claim: it then ends within the write window.
+pub const LAST_WRITE: SignedDuration = SignedDuration::from_secs(WRITE_WINDOW.as_secs() - CALL.as_secs());
+
 /// How long after its end a rollout's stage is still looked after: its last writers must be dead and one complete sweep
 /// must have looked. "D" in the protocol.
 pub const DRAIN: SignedDuration = SignedDuration::from_secs(200);
@@ -26,6 +32,10 @@ pub const FREE_AFTER: SignedDuration = SignedDuration::from_secs(DRAIN.as_secs()
 
 /// The longest rollout with all its holds: CloudWatch keeps one-minute data for 15 days.
 pub const LONGEST_ROLLOUT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// When a rollout is over at the latest, with hooks, slow calls and bakes that began again. Still within the life of an
+/// execution (15 days by the state machine) and of CloudWatch's one-minute data.
+pub const LATEST_END: SignedDuration = SignedDuration::from_secs(LONGEST_ROLLOUT.as_secs() + 12 * 60 * 60);
 
 /// The longest that one state other than a wait can take with all its retries; a hook is the slowest.
 /// A claim whose heartbeat is late by more than its wait and this is swept.

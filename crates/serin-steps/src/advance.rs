@@ -7,7 +7,7 @@ use serin_core::{
     document::Document,
     percent::Percent,
     stage::Patch,
-    timing::WRITE_WINDOW,
+    timing::LAST_WRITE,
 };
 
 use crate::{
@@ -29,7 +29,7 @@ pub async fn advance(gateway: &impl Gateway, claims: &impl Claims, clock: &impl 
     let step =
         step.ok_or_else(|| StepError::Internal(format!("the plan has no step {}", document.progress.step + 1)))?;
 
-    let by = WriteBy(later(clock.now(), WRITE_WINDOW));
+    let by = WriteBy(later(clock.now(), LAST_WRITE));
     let claim = claims.read(&document.stage).await?;
     let shifting = |claim: &Claim| claim.rollout_id == document.rollout_id && claim.phase == Phase::Shifting;
     if !claim.as_ref().is_some_and(shifting) {
@@ -93,6 +93,7 @@ async fn confirm(
     let guard = Guard::mine(&document.rollout_id, &[Phase::Shifting]);
     let change = Change {
         percent: Some(document.progress.percent),
+        awaiting: Some(None),
         next_beat_by: Some(beat_by(clock.now(), document.wait_seconds)),
         ..Change::default()
     };

@@ -132,37 +132,48 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         if self.claims.take(&claim, now).await? {
             return Ok(claim);
         }
-        self.owner(request, self.claims.read(&request.stage).await?)
+        self.owner(request).await
     }
 
     /// Who has the stage that could not be taken.
-    fn owner(&self, request: &Request, claim: Option<Claim>) -> Stepped<Claim> {
-        let Some(claim) = claim else {
-            let once = "a rollout claims a stage once, and this one has ended; start another execution";
-            return Err(StepError::StageBusy(format!("rollout {}: {once}", self.rollout_id)));
-        };
-        if claim.rollout_id == self.rollout_id {
+    async fn owner(&self, request: &Request) -> Stepped<Claim> {
+        let claim = self.claims.read(&request.stage).await?;
+        if let Some(claim) = claim.as_ref().filter(|claim| claim.rollout_id == self.rollout_id) {
             return match claim.phase {
-                Phase::Preparing | Phase::Shifting => Ok(claim),
+                Phase::Preparing | Phase::Shifting => Ok(claim.clone()),
                 Phase::Promoting | Phase::Promoted | Phase::Finished | Phase::RollingBack | Phase::RolledBack => {
-                    Err(lost(Some(&claim)))
+                    Err(lost(Some(claim)))
                 }
             };
         }
-        if claim.is_free(self.clock.now()) {
-            return Err(StepError::Transient(format!(
+        if self.claims.stage_of(&self.rollout_id).await?.is_some() {
+            return Err(StepError::StageBusy(format!(
+                "rollout {} has ended, and a rollout claims a stage once; start another execution, under another name",
+                self.rollout_id
+            )));
+        }
+        match claim {
+            Some(claim) => Err(self.busy(request, &claim)),
+            None => Err(StepError::Transient(format!(
                 "stage {} became free just now",
                 request.stage
-            )));
+            ))),
+        }
+    }
+
+    /// Why the stage of another rollout cannot be had, yet or at all.
+    fn busy(&self, request: &Request, claim: &Claim) -> StepError {
+        if claim.is_free(self.clock.now()) {
+            return StepError::Transient(format!("stage {} became free just now", request.stage));
         }
         if let Some(ended) = claim.ended_at.filter(|_| claim.phase.is_terminal()) {
             let free = later(ended, serin_core::timing::FREE_AFTER);
-            return Err(StepError::StageDraining(format!(
+            return StepError::StageDraining(format!(
                 "stage {} is looked after until {free:.0}, after its rollout {} ended",
                 request.stage, claim.rollout_id
-            )));
+            ));
         }
-        Err(StepError::StageBusy(format!(
+        StepError::StageBusy(format!(
             "stage {} belongs to rollout {} ({}, {} %) since {:.0}: {}",
             request.stage,
             claim.rollout_id,
@@ -170,7 +181,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             claim.percent,
             claim.began_at,
             claim.execution_arn
-        )))
+        ))
     }
 
     /// A refusal gives the claim back at once: nothing of this rollout's can still be on its way to the stage, because this
@@ -180,8 +191,13 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         if self.claims.give_back(claim, &guard).await? {
             return Err(error);
         }
-        // A baseline was recorded by an earlier attempt: the canary may be there, so this is the rollback's to clean up.
-        Err(StepError::Drift(error.to_string()))
+        // An earlier attempt recorded a baseline, so the canary may be there: the rollback cleans up.
+        let text = error.to_string();
+        Err(if matches!(error, StepError::StageBusy(_)) {
+            StepError::Drift(text)
+        } else {
+            StepError::Rejected(text)
+        })
     }
 
     fn document(&self, request: Request, api_name: String, claim: &Claim, prepared: Prepared) -> Document {

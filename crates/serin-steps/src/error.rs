@@ -30,7 +30,7 @@ pub enum StepError {
     /// Worth another try.
     #[error("{0}")]
     Transient(String),
-    /// AWS refused, and would again.
+    /// Refused, by AWS or for what was found, and would be again.
     #[error("{0}")]
     Rejected(String),
     /// A document that cannot be read, or a fault of Serin's own.

@@ -89,7 +89,8 @@ async fn windows(metrics: &impl Metrics, document: &Document, now: jiff::Timesta
 async fn beat(claims: &impl Claims, document: &Document, phase: Phase, now: jiff::Timestamp) -> Stepped<Written> {
     let change = Change {
         next_beat_by: Some(beat_by(now, document.wait_seconds)),
-        awaiting: Some((document.decision == Decision::AwaitApproval).then_some(document.progress.step)),
+        // What a person said stays until the step that acts on it has been taken: this look may be repeated.
+        awaiting: (document.decision == Decision::AwaitApproval).then_some(Some(document.progress.step)),
         ..Change::default()
     };
     Ok(claims
@@ -103,7 +104,7 @@ fn ended(document: Document, claim: &Claim) -> Stepped<Value> {
         .reason
         .clone()
         .unwrap_or_else(|| format!("the rollout is already {}", claim.phase.name()));
-    document::write(&rolled_back(document, ReasonKind::Alarm, "claim", text))
+    document::write(&rolled_back(document, ReasonKind::Elsewhere, "claim", text))
 }
 
 async fn gone(claims: &impl Claims, document: Document, now: jiff::Timestamp) -> Stepped<Value> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use serin_core::{
     claim::{Change, Guard, Phase, later},
     document::Outcome,
-    timing::WRITE_WINDOW,
+    timing::LAST_WRITE,
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 pub async fn finish(gateway: &impl Gateway, claims: &impl Claims, clock: &impl Clock, input: Value) -> Stepped<Value> {
     let mut document = document::read(input)?;
     let (stage, target) = (&document.stage, &document.canary);
-    let by = WriteBy(later(clock.now(), WRITE_WINDOW));
+    let by = WriteBy(later(clock.now(), LAST_WRITE));
     let claim = claims.read(stage).await?;
     let phase = claim
         .as_ref()

@@ -7,7 +7,7 @@ use serin_core::{
     document::Document,
     percent::Percent,
     stage::{self, StageView},
-    timing::WRITE_WINDOW,
+    timing::LAST_WRITE,
 };
 
 use crate::{
@@ -25,9 +25,10 @@ use crate::{
 /// `Drift` where the canary is not ours any more, `ClaimLost` where the rollout is being rolled back.
 pub async fn promote(gateway: &impl Gateway, claims: &impl Claims, clock: &impl Clock, input: Value) -> Stepped<Value> {
     let mut document = document::read(input)?;
-    let by = WriteBy(later(clock.now(), WRITE_WINDOW));
+    let by = WriteBy(later(clock.now(), LAST_WRITE));
     let guard = Guard::mine(&document.rollout_id, &[Phase::Shifting, Phase::Promoting]);
     let change = Change {
+        awaiting: Some(None),
         next_beat_by: Some(beat_by(clock.now(), 0)),
         ..Change::to(Phase::Promoting)
     };

@@ -7,7 +7,7 @@ use serin_core::{
     claim::{Change, Claim, Guard, Phase, later},
     document::ReasonKind,
     ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
-    timing::WRITE_WINDOW,
+    timing::LAST_WRITE,
     trigger::{self, Trigger, Whose},
 };
 use tracing::Instrument as _;
@@ -270,7 +270,7 @@ async fn claimed(
     rollout: &RolloutId,
     cause: &Cause,
 ) -> Stepped<Ended> {
-    let by = WriteBy(later(clock.now(), WRITE_WINDOW));
+    let by = WriteBy(later(clock.now(), LAST_WRITE));
     let guard = Guard::mine(rollout, &Phase::ACTIVE);
     let change = Change {
         reason: Some(cause.text.clone()),

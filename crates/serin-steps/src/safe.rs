@@ -28,10 +28,11 @@ impl WriteBy {
     }
 }
 
-/// Removes the canary; where there is none (which AWS answers with a 400, or with the stage), the stage as it is.
+/// Removes the canary; where there is none (whether AWS then answers with a 400, a 404 or the stage is not recorded), the stage
+/// as it is.
 pub(crate) async fn remove(gateway: &impl Gateway, stage: &StageId) -> Called<StageView> {
     match gateway.update_stage(stage, &[Patch::RemoveCanary]).await {
-        Err(CallError::Rejected(_)) => gateway.stage(stage).await,
+        Err(CallError::Rejected(_) | CallError::NotFound(_)) => gateway.stage(stage).await,
         answer => answer,
     }
 }

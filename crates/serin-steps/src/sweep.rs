@@ -7,7 +7,7 @@ use serin_core::{
     claim::{Claim, Phase, later},
     document::ReasonKind,
     ids::StageId,
-    timing::{SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW},
+    timing::{LAST_WRITE, SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW},
 };
 
 use crate::{
@@ -95,7 +95,7 @@ async fn sweep_stage(
         return Ok(None);
     }
     clock.sleep(PAUSE).await;
-    look_after(gateway, clock, &claim, WriteBy(later(read_at, WRITE_WINDOW))).await
+    look_after(gateway, clock, &claim, WriteBy(later(read_at, LAST_WRITE))).await
 }
 
 /// Why nobody looks after an active rollout any more; `None` while somebody does.

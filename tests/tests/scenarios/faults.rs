@@ -165,6 +165,20 @@ fn throttling_that_passes_is_no_reason_to_roll_back() {
 }
 
 #[test]
+fn a_reset_that_is_answered_with_not_found_is_believed_only_after_a_look() {
+    let mut world = Simulation::new().without_sweep();
+    world.start("r1", release());
+    world.at(100, |world| {
+        let not_found = CallError::NotFound("NotFoundException".to_owned());
+        world.aws.fail_next("UpdateStage", Fault::Fails(not_found));
+    });
+    world.alarm_at(100, CANARY);
+    world.run();
+    assert_eq!(world.failure("r1").0, "RolledBack");
+    assert_eq!(world.stage().canary, None);
+}
+
+#[test]
 fn a_deployment_whose_answer_is_lost_is_looked_up_and_not_made_twice() {
     let mut world = Simulation::new();
     world.aws.fail_next("CreateDeployment", Fault::AnswerLost);

@@ -217,6 +217,17 @@ fn no_canary_request_while_the_baseline_has_traffic_is_a_wiring_fault() {
 }
 
 #[test]
+fn a_quiet_stage_on_which_the_canary_is_due_no_request_is_not_called_a_fault() {
+    let mut world = Simulation::new();
+    world.set_traffic(0, 10); // At 5 %, five requests in ten minutes; at 50 %, a hundred.
+    let mut input = release();
+    input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 600 }] });
+    world.start("r1", input);
+    world.run();
+    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+}
+
+#[test]
 fn a_stage_without_any_traffic_is_not_called_a_fault() {
     let mut world = Simulation::new();
     world.set_traffic(0, 0);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use serin_core::{claim::Phase, percent::Percent, stage::Patch};
+use serin_steps::fakes::Fault;
 use serin_tests::{
     machine::End,
     simulation::{API, Simulation},
@@ -47,6 +48,25 @@ fn an_approval_lets_the_next_step_begin() {
         told.iter()
             .any(|line| line.contains("approved by mira: dashboards look fine; 5 % baked for 300 s: on to 50 %"))
     );
+}
+
+#[test]
+fn an_approval_is_not_lost_when_the_look_that_saw_it_dies() {
+    for fault in [Fault::CrashAfter, Fault::AnswerLost] {
+        let mut world = Simulation::new();
+        world.start("r1", with_approval());
+        world.at(900, move |world| {
+            say(world, "approve").unwrap();
+            // The next write of the claim is the heartbeat of the look that acts on the approval.
+            world.aws.fail_next("UpdateItem", fault);
+        });
+        world.run();
+        assert!(
+            matches!(world.ended("r1"), End::Succeeded(_)),
+            "{:?}",
+            world.ended("r1")
+        );
+    }
 }
 
 #[test]

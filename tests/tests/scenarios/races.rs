@@ -81,6 +81,20 @@ fn an_alarm_of_the_second_rollout_rolls_back_to_what_the_first_left() {
 }
 
 #[test]
+fn a_name_that_another_rollout_had_is_refused_and_says_so() {
+    let mut world = Simulation::new();
+    world.start("a", short());
+    world.run();
+    world.start("b", short());
+    world.run();
+    world.start("a", short());
+    world.run();
+    let (error, cause) = world.failure("a");
+    assert_eq!(error, "StageBusy");
+    assert!(cause.contains("a rollout claims a stage once"), "{cause}");
+}
+
+#[test]
 fn two_triggers_at_once_roll_back_once() {
     let mut world = Simulation::new();
     world.start("a", short());
@@ -193,8 +207,10 @@ fn something_else_that_is_promoted_by_accident_is_put_back() {
     );
     assert_eq!(world.stage().deployment_id.as_str(), "baseline");
     assert_eq!(
-        world.stage().canary.unwrap().deployment_id.as_str(),
-        "d2",
-        "the foreign canary is left alone"
+        world.stage().canary,
+        None,
+        "once promoted it could not be told from a ghost"
     );
+    let kept = world.aws.account().apis[API].deployments.contains_key(&"d2".into());
+    assert!(kept, "deployments are never deleted");
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::analysis::Mode;
 use crate::{
     analysis::{Analysis, Source},
     document::{Hooks, Progress, VERSION},
@@ -262,7 +263,8 @@ fn any_stage() -> impl Strategy<Value = Option<StageView>> {
 }
 
 fn any_look() -> impl Strategy<Value = Look> {
-    let windows = prop::collection::vec((0_u64..3, 0_u64..3), 0..6);
+    let busy = prop::sample::select(vec![0_u64, 3, 2_000]);
+    let windows = prop::collection::vec((0_u64..3, busy), 0..6);
     let instruction = prop::option::of((any::<bool>(), 0_usize..5));
     let alarms = prop_oneof![
         5 => prop::collection::vec(any_state(), 3),

@@ -6,7 +6,7 @@ use serin_core::{
     ids::{DeploymentId, RolloutId},
     request::Request,
     stage::{self, Baseline, CanaryTarget, StageView},
-    timing::WRITE_WINDOW,
+    timing::LAST_WRITE,
 };
 
 use super::{Begin, guards::AtStart, lost};
@@ -32,7 +32,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             stage_variable_overrides: request.overrides.clone(),
             use_stage_cache: request.use_stage_cache,
         };
-        let view = self.without_ghost(request, self.look(request, claim).await?).await?;
+        let view = self.look(request, claim).await?;
         let baseline = self.baseline(claim, &view, &canary).await?;
         self.attach(claim, &canary).await?;
         Ok(Prepared {
@@ -42,7 +42,8 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         })
     }
 
-    /// The stage, on which nobody else's canary may be.
+    /// The stage, on which nobody else's canary may be. A ghost may: the attach makes ours of it, so that nothing is written to the
+    /// stage before its baseline is recorded.
     async fn look(&self, request: &Request, claim: &Claim) -> Stepped<StageView> {
         let view = match self.gateway.stage(&request.stage).await {
             Err(CallError::NotFound(_)) => {
@@ -66,14 +67,6 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             request.stage,
             view.describe()
         )))
-    }
-
-    /// A ghost serves nothing of its own but locks the stage.
-    async fn without_ghost(&self, request: &Request, view: StageView) -> Stepped<StageView> {
-        if !view.has_ghost() {
-            return Ok(view);
-        }
-        Ok(safe::remove(self.gateway, &request.stage).await?)
     }
 
     /// The deployment to release: recorded, asked for, or made now. The first writer wins.
@@ -158,7 +151,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         if claim.phase == Phase::Shifting {
             return Ok(()); // An earlier attempt did, and nothing has moved since.
         }
-        let by = WriteBy(later(self.clock.now(), WRITE_WINDOW));
+        let by = WriteBy(later(self.clock.now(), LAST_WRITE));
         let view = self.gateway.update_stage(&claim.stage, &stage::attach(target)).await?;
         let guard = Guard::mine(&self.rollout_id, &[Phase::Preparing]);
         let change = Change {

@@ -52,9 +52,12 @@ async fn demo() -> Result<ExitCode> {
 }
 
 async fn run(program: &str, arguments: &[&str]) -> Result<ExitCode> {
-    let world = World::start(|phase| say_error(format!("local: {phase}"))).await?;
+    let mut world = World::start(|phase| say_error(format!("local: {phase}"))).await?;
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let status = serin_local::run(&world, program, &arguments).await?;
+    if let Some(logs) = (!status.success()).then(|| world.keep_logs()).flatten() {
+        say_error(format!("local: what the functions logged is in {}", logs.display()));
+    }
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }

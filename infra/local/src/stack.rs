@@ -170,6 +170,8 @@ fn environment(workspace: &Workspace, state: &Path, port: u16) -> Vec<(&'static 
         ("PROVIDER_OVERRIDE_DYNAMODB", "serin"),
         // Version 2 fails on resources that SAM generates.
         ("PROVIDER_OVERRIDE_CLOUDFORMATION", "engine-legacy"),
+        // LocalStack calls itself for every invocation: in this process, and not over HTTP.
+        ("IN_MEMORY_CLIENT", "1"),
         // Otherwise a second per function is slept away.
         ("CFN_NO_WAIT_ITERATIONS", "100"),
         ("EAGER_SERVICE_LOADING", "1"),

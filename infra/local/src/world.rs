@@ -154,10 +154,16 @@ impl World {
     /// # Errors
     /// `result`'s.
     pub fn keep_logs_of<T>(&mut self, result: Result<T>) -> Result<T> {
-        if let (Err(_), Some(stack)) = (&result, &mut self.stack) {
-            stack.keep_logs();
+        if result.is_err() {
+            self.keep_logs();
         }
         result
+    }
+
+    /// Leaves the logs where they are until the next stack starts, and returns their folder.
+    pub fn keep_logs(&mut self) -> Option<PathBuf> {
+        self.stack.as_mut().map(Stack::keep_logs);
+        self.logs()
     }
 
     /// Deploys a template beside Serin's.

@@ -5,6 +5,7 @@
 - `remove /canarySettings` without a canary is a 400. (Not recorded on AWS, but likely; code that copes with a 400 copes
   with both.)
 - A percentage that is no number from 0 to 100 is a 400 (LocalStack takes any number, and answers 500 to a word).
+- `useStageCache` is a truth value in every answer (LocalStack keeps the text of the patch, which no SDK can read).
 - One change of a stage at a time: LocalStack reads, copies and writes back, and would lose one of two.
 """
 
@@ -69,7 +70,12 @@ def install() -> None:
             stage = get_moto_rest_api(context, rest_api_id).stages.get(stage_name)
             if stage is not None:
                 _check(patch_operations or [], has_canary=bool(getattr(stage, "canary_settings", None)))
-            return fn(self, context, rest_api_id, stage_name, patch_operations=patch_operations, **kwargs)
+            response = fn(self, context, rest_api_id, stage_name, patch_operations=patch_operations, **kwargs)
+            canary = response.get("canarySettings")
+            if canary and isinstance(canary.get("useStageCache"), str):
+                # The response shares the stage's own settings, so this is what GetStage says too.
+                canary["useStageCache"] = canary["useStageCache"].lower() == "true"
+            return response
 
 
 def _check(operations: ListOfPatchOperation, has_canary: bool) -> None:

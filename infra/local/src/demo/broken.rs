@@ -37,7 +37,7 @@ pub(super) async fn tell(terminal: &mut Terminal, world: &World, api: &Api, chec
             "plan".to_owned(),
             json!({"steps": [{"percent": 10, "bakeSeconds": 120}, {"percent": 50, "bakeSeconds": 120}]}),
         );
-        input.insert("tickSeconds".to_owned(), json!(30));
+        input.insert("tickSeconds".to_owned(), json!(15));
     }
     let rollout = world.start_rollout(&input).await?;
     let watch = Watch {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::{
-    api::{Api, StageView},
+    api::{ALIAS, Api, StageView},
     error::{Error, Result},
     load::{Count, Load, Tally},
     rollout::{Entry, Execution, Rollout},
@@ -133,7 +133,13 @@ impl Watch<'_> {
                 self.load.last(1),
                 Duration::from_secs(1),
             ),
-            _ => ("no canary".to_owned(), self.load.last(3), Duration::from_secs(3)),
+            (_, after) => {
+                let promoted = after
+                    .as_ref()
+                    .is_some_and(|view| view.variables.get(ALIAS).is_some_and(|alias| alias == self.canary));
+                let what = if promoted { "promoted" } else { "no canary" };
+                (what.to_owned(), self.load.last(3), Duration::from_secs(3))
+            }
         };
         let measured = tally.share(self.canary).unwrap_or(0.0);
         let head = Line::styled(Style::Bold, format!("  {set:<10}  {measured:>5.1} % measured "))

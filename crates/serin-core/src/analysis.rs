@@ -1,22 +1,47 @@
-//! How a rollout gathers evidence, and from where.
+//! How a rollout gathers evidence, from where, and what it does with it.
 
-use jiff::{SignedDuration, Timestamp};
+mod windows;
+
 use serde::{Deserialize, Serialize};
 
-use crate::claim::later;
+use crate::decimal::Decimal;
+
+pub use windows::{Bad, MAX_WINDOWS, SILENT_WINDOWS, Span, Window};
+
+/// The most metrics of a plan. Requests and two metrics of both sides are six series: GetMetricData is paid by the series,
+/// and six of them cost more than the state machine's transitions.
+pub const MAX_METRICS: usize = 2;
 
 /// How evidence is gathered and judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Analysis {
-    /// Whether evidence is gathered at all.
+    /// What evidence is used for.
     pub mode: Mode,
+    /// The chance, per rollout, that evidence rolls back a release that is no worse than its baseline.
+    #[serde(default = "default_alpha")]
+    pub alpha: Decimal,
+    /// What counts as bad, one or two ways. A document of before there was evidence has none, and is not judged by any.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
     /// The length of a window, in seconds; a multiple of 60.
     pub window_seconds: u32,
     /// How old a window must be before its numbers are taken as final, in seconds.
     pub settle_seconds: u32,
+    /// How long a step may be held beyond its bake for evidence of health, in seconds. Nothing where the mode is not `gate`.
+    #[serde(default)]
+    pub max_hold_seconds: u32,
+    /// What happens to a step that was held so long.
+    #[serde(default)]
+    pub on_inconclusive: OnInconclusive,
     /// Where the counts come from.
     pub source: Source,
+}
+
+/// A rollout in a thousand is rolled back by chance.
+#[must_use]
+pub fn default_alpha() -> Decimal {
+    Decimal::from_millionths(1_000)
 }
 
 /// What evidence is used for.
@@ -27,6 +52,87 @@ pub enum Mode {
     Off,
     /// Evidence of harm rolls back; otherwise the timer advances.
     Guard,
+    /// As `Guard`, and a step is left only on evidence of health.
+    Gate,
+}
+
+/// What happens where a step was held as long as it may be, and there is evidence neither of harm nor of health.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnInconclusive {
+    /// A person is asked, as for an approval.
+    #[default]
+    Hold,
+    /// On to the next step.
+    Advance,
+    /// Back to the baseline.
+    RollBack,
+}
+
+/// Something that a request can be on either side, and that is bad.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metric {
+    /// What is counted.
+    pub kind: MetricKind,
+    /// A canary below this rate is good enough, for `gate`.
+    pub tolerated_rate: Decimal,
+    /// So is one whose odds ratio to the baseline is below this.
+    pub tolerated_odds_ratio: Decimal,
+}
+
+/// What a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MetricKind {
+    /// Answers with a status from 500 on.
+    ServerErrors,
+    /// Answers with a status from 400 to 499.
+    ClientErrors,
+    /// Answers that took longer than a threshold.
+    #[serde(rename_all = "camelCase")]
+    Latency {
+        /// The threshold.
+        threshold_milliseconds: u32,
+    },
+}
+
+impl MetricKind {
+    /// The metric's name in requests and findings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServerErrors => "serverErrors",
+            Self::ClientErrors => "clientErrors",
+            Self::Latency { .. } => "latency",
+        }
+    }
+
+    /// What it counts, for people.
+    #[must_use]
+    pub fn describe(self) -> String {
+        match self {
+            Self::ServerErrors => "server errors".to_owned(),
+            Self::ClientErrors => "client errors".to_owned(),
+            Self::Latency { threshold_milliseconds } => format!("above {threshold_milliseconds} ms"),
+        }
+    }
+}
+
+impl Metric {
+    /// With what is tolerated where a request does not say: 1 % of server errors, 5 % of anything else, twice the odds.
+    #[must_use]
+    pub fn new(kind: MetricKind) -> Self {
+        let rate = match kind {
+            MetricKind::ServerErrors => 10_000,
+            MetricKind::ClientErrors | MetricKind::Latency { .. } => 50_000,
+        };
+        Self {
+            kind,
+            tolerated_rate: Decimal::from_millionths(rate),
+            tolerated_odds_ratio: Decimal::from_millionths(2_000_000),
+        }
+    }
 }
 
 /// Where counts come from.
@@ -42,6 +148,14 @@ pub enum Source {
         /// Whether the series of the stage includes the canary's requests.
         stage_includes_canary: bool,
     },
+    /// The metrics that the filters of `infra/monitoring.yaml` make of the stage's access log.
+    #[serde(rename_all = "camelCase")]
+    AccessLogs {
+        /// Their namespace.
+        namespace: String,
+        /// The log group that they are made of, for people to look at.
+        log_group: String,
+    },
 }
 
 impl Source {
@@ -52,6 +166,9 @@ impl Source {
             Self::StageMetrics { canary_stage, .. } => {
                 format!("AWS/ApiGateway Count with ApiName={api_name}, Stage={canary_stage}")
             }
+            Self::AccessLogs { namespace, log_group } => {
+                format!("{namespace} CanaryRequests, which a metric filter makes of log group {log_group}")
+            }
         }
     }
 }
@@ -61,8 +178,12 @@ impl Default for Analysis {
     fn default() -> Self {
         Self {
             mode: Mode::Off,
+            alpha: default_alpha(),
+            metrics: Vec::new(),
             window_seconds: 60,
             settle_seconds: 120,
+            max_hold_seconds: 0,
+            on_inconclusive: OnInconclusive::Hold,
             source: Source::StageMetrics {
                 canary_stage: String::new(),
                 stage_includes_canary: true,
@@ -82,114 +203,24 @@ pub fn metric_api_name(name: &str, rest_api_id: &str) -> String {
     }
 }
 
-/// Requests of both sides in one settled window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Window {
-    /// When it began.
-    pub start: Timestamp,
-    /// Requests that the canary served.
-    pub canary_requests: u64,
-    /// Requests that the baseline served.
-    pub baseline_requests: u64,
-}
-
-impl Analysis {
-    fn window(&self) -> SignedDuration {
-        SignedDuration::from_secs(i64::from(self.window_seconds.max(1)))
-    }
-
-    fn settle(&self) -> SignedDuration {
-        SignedDuration::from_secs(self.settle_seconds.into())
-    }
-
-    /// The first and the last moment of the windows that are settled at `now` and hold no change of traffic since `since`:
-    /// the one that straddles the change and the next are masked. `None` where there is no such window.
-    #[must_use]
-    pub fn clean_windows(&self, since: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let window = self.window().as_secs();
-        let first = (since.as_second().div_euclid(window) + 2).checked_mul(window)?;
-        let last = now
-            .checked_sub(self.settle())
-            .ok()?
-            .as_second()
-            .div_euclid(window)
-            .checked_mul(window)?;
-        if last <= first {
-            return None;
-        }
-        Some((Timestamp::from_second(first).ok()?, Timestamp::from_second(last).ok()?))
-    }
-
-    /// Whether a bake can hold a clean window wherever it begins within a window.
-    #[must_use]
-    pub fn can_judge(&self, bake_seconds: u32) -> bool {
-        let bake = SignedDuration::from_secs(bake_seconds.into());
-        bake >= self.shortest_bake()
-    }
-
-    /// The shortest bake that certainly holds a clean window: two masked, one clean, and the time to settle.
-    #[must_use]
-    pub fn shortest_bake(&self) -> SignedDuration {
-        self.window().saturating_mul(3).saturating_add(self.settle())
-    }
-
-    /// How long traffic that does not arrive is waited for before the rollout goes back: as long again as it took to notice.
-    #[must_use]
-    pub fn patience(&self, since: Timestamp) -> Timestamp {
-        later(
-            since,
-            self.shortest_bake()
-                .saturating_add(self.window().saturating_mul(2 * SILENT_WINDOWS)),
-        )
-    }
-}
-
-/// How many clean windows in a row without a canary request, while the baseline has traffic, are a wiring fault.
-pub const SILENT_WINDOWS: i32 = 3;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn windows_around_a_change_are_masked_and_young_ones_wait() {
-        let analysis = Analysis {
-            mode: Mode::Guard,
-            ..Analysis::default()
-        };
-        assert_eq!(
-            analysis.clean_windows(at(30), at(299)),
-            None,
-            "the window 120-180 settles at 300"
-        );
-        assert_eq!(analysis.clean_windows(at(30), at(300)), Some((at(120), at(180))));
-        assert_eq!(analysis.clean_windows(at(30), at(425)), Some((at(120), at(300))));
-    }
-
-    #[test]
-    fn a_step_shorter_than_five_minutes_is_too_short_to_judge() {
-        let analysis = Analysis {
-            mode: Mode::Guard,
-            ..Analysis::default()
-        };
-        assert!(!analysis.can_judge(299));
-        assert!(analysis.can_judge(300));
-        for offset in 0..60 {
-            assert!(
-                analysis.clean_windows(at(offset), at(offset + 300)).is_some(),
-                "offset {offset}"
-            );
-        }
-    }
 
     #[test]
     fn a_name_without_ascii_falls_back_to_the_id() {
         assert_eq!(metric_api_name("café", "a1"), "caf");
         assert_eq!(metric_api_name("店", "a1"), "a1");
+    }
+
+    #[test]
+    fn an_analysis_of_before_there_was_evidence_is_judged_by_none() {
+        let old = serde_json::json!({
+            "mode": "guard", "windowSeconds": 60, "settleSeconds": 120,
+            "source": { "kind": "stageMetrics", "canaryStage": "prod/Canary", "stageIncludesCanary": true },
+        });
+        let analysis: Analysis = serde_json::from_value(old).unwrap();
+        assert_eq!((analysis.mode, analysis.metrics.len()), (Mode::Guard, 0));
+        assert_eq!(analysis.alpha, default_alpha());
     }
 }

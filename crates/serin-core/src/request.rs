@@ -2,6 +2,7 @@
 //!
 //! All faults are reported at once, and a field that is not known is one of them.
 
+mod analysis;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     alarm::{IfAlreadyInAlarm, MAX_ALARMS, PlannedAlarm},
-    analysis::{Analysis, Mode, Source},
+    analysis::Analysis,
     document::Hooks,
     fields::{Faults, Field, Object, Reader, brief, json_length},
     ids::{AlarmArn, DeploymentId, Home, StageId},
@@ -85,6 +86,16 @@ pub fn parse(input: &Value, surroundings: &Surroundings) -> Result<Request, Faul
     reader.finish(request)
 }
 
+/// Reads an analysis on its own, as `{"analysis": {...}}` holds it in a request.
+///
+/// # Errors
+/// Every fault, as for a request.
+pub fn parse_analysis(input: &Value) -> Result<Analysis, Faults> {
+    let mut reader = Reader::default();
+    let analysis = analysis::one(&mut reader, &Field::root("analysis", input), "api", "stage");
+    reader.finish(analysis)
+}
+
 /// Every part is read before any is found missing, so that all faults are told at once.
 fn read(reader: &mut Reader, input: &Value, surroundings: &Surroundings) -> Option<Request> {
     let object = reader.object(&Field::root("", input), &FIELDS)?;
@@ -92,7 +103,10 @@ fn read(reader: &mut Reader, input: &Value, surroundings: &Surroundings) -> Opti
     let canary = canary(reader, &object);
     let plan = plan::read(reader, &object);
     let alarms = optional(object.get("alarms"), |field| alarms(reader, field, &surroundings.home));
-    let analysis = analysis(reader, &object, stage.as_ref().map_or("", |stage| &stage.stage_name));
+    let (api, name) = stage
+        .as_ref()
+        .map_or(("", ""), |stage| (&stage.rest_api_id, &stage.stage_name));
+    let analysis = analysis::read(reader, &object, api, name);
     let hooks = hooks(reader, &object, surroundings);
     let (deployment_id, overrides, use_stage_cache) = canary?;
     Some(Request {
@@ -247,59 +261,6 @@ fn alarm_arn(reader: &mut Reader, field: &Field<'_>, home: &Home) -> Option<Alar
     );
     reader.fault(&field.path, brief(field.value), here);
     None
-}
-
-fn analysis(reader: &mut Reader, object: &Object<'_>, stage_name: &str) -> Option<Analysis> {
-    let mut analysis = Analysis {
-        mode: Mode::Guard,
-        source: Source::StageMetrics {
-            canary_stage: format!("{stage_name}/Canary"),
-            stage_includes_canary: true,
-        },
-        ..Analysis::default()
-    };
-    let Some(field) = object.get("analysis") else {
-        return Some(analysis);
-    };
-    let object = reader.object(&field, &["mode", "windowSeconds", "settleSeconds", "source"])?;
-    if let Some(field) = object.get("mode") {
-        analysis.mode = reader.word(&field, &[("off", Mode::Off), ("guard", Mode::Guard)])?;
-    }
-    if let Some(field) = object.get("windowSeconds") {
-        analysis.window_seconds = reader.whole(&field, 60, 3_600, "seconds")?;
-        if !analysis.window_seconds.is_multiple_of(60) {
-            reader.fault(&field.path, brief(field.value), "a multiple of 60 seconds");
-        }
-    }
-    if let Some(field) = object.get("settleSeconds") {
-        analysis.settle_seconds = reader.whole(&field, 0, 3_600, "seconds")?;
-    }
-    if let Some(field) = object.get("source") {
-        analysis.source = source(reader, &field, analysis.source)?;
-    }
-    Some(analysis)
-}
-
-fn source(reader: &mut Reader, field: &Field<'_>, default: Source) -> Option<Source> {
-    let object = reader.object(field, &["kind", "canaryStage", "stageIncludesCanary"])?;
-    if let Some(field) = object.get("kind") {
-        reader.word(&field, &[("stageMetrics", ())])?;
-    }
-    let Source::StageMetrics {
-        mut canary_stage,
-        mut stage_includes_canary,
-    } = default;
-    if let Some(field) = object.get("canaryStage") {
-        let allowed = "the value of the dimension Stage that counts the canary, 1 to 255 characters";
-        canary_stage = reader.text(&field, allowed, |text| (1..=255).contains(&json_length(text)))?;
-    }
-    if let Some(field) = object.get("stageIncludesCanary") {
-        stage_includes_canary = reader.truth(&field)?;
-    }
-    Some(Source::StageMetrics {
-        canary_stage,
-        stage_includes_canary,
-    })
 }
 
 fn hooks(reader: &mut Reader, object: &Object<'_>, surroundings: &Surroundings) -> Option<Hooks> {

@@ -285,6 +285,7 @@ fn any_look() -> impl Strategy<Value = Look> {
                     start: at(index * 60),
                     canary_requests: *canary,
                     baseline_requests: *baseline,
+                    bad: Vec::new(),
                 })
                 .collect(),
             instruction: instruction.map(|(approve, step)| {

@@ -1,11 +1,13 @@
 //! Bad input gets every fault at once, each with where, what and what else; good input becomes what it says.
 
+mod analysis;
 mod refused;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::analysis::Mode;
 
 fn surroundings() -> Surroundings {
     Surroundings {

@@ -390,48 +390,6 @@ fn a_canary_is_described_as_api_gateway_allows() {
 }
 
 #[test]
-fn an_analysis_is_one_that_exists() {
-    let analysis = |analysis: Value| with(json!({ "analysis": analysis }));
-    assert_faults(vec![
-        (
-            analysis(json!({ "mode": "gate" })),
-            "analysis.mode",
-            "\"off\" or \"guard\"",
-        ),
-        (
-            analysis(json!({ "windowSeconds": 59 })),
-            "analysis.windowSeconds",
-            "from 60 to 3600",
-        ),
-        (
-            analysis(json!({ "windowSeconds": 90 })),
-            "analysis.windowSeconds",
-            "a multiple of 60 seconds",
-        ),
-        (
-            analysis(json!({ "settleSeconds": 3_601 })),
-            "analysis.settleSeconds",
-            "from 0 to 3600",
-        ),
-        (
-            analysis(json!({ "source": { "kind": "logs" } })),
-            "analysis.source.kind",
-            "\"stageMetrics\"",
-        ),
-        (
-            analysis(json!({ "source": { "canaryStage": "" } })),
-            "analysis.source.canaryStage",
-            "dimension Stage",
-        ),
-        (
-            analysis(json!({ "source": { "stageIncludesCanary": 1 } })),
-            "analysis.source.stageIncludesCanary",
-            "true or false",
-        ),
-    ]);
-}
-
-#[test]
 fn a_request_too_big_to_be_one_is_not_read_at_all() {
     let input = with(json!({ "alarms": ["a".repeat(MAX_REQUEST_BYTES)] }));
     assert_faults(vec![(input, "the request", "at most 32768 bytes")]);

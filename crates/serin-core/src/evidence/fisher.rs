@@ -1,0 +1,120 @@
+//! Fisher's noncentral hypergeometric distribution: its normaliser, for several odds ratios at once.
+
+use super::{
+    counts::Counts,
+    real::{ln, real},
+};
+
+/// The most terms of a sum that is worked out. Beyond it the bound takes the sum's place.
+pub(super) const MOST_TERMS: u64 = 4_096;
+
+/// Where the largest of several sums has grown so much, all but the small ones are scaled down by as much. No sum grows
+/// faster than the largest, and none grows by more than 10^37 at once, so none overflows before that happens again.
+const LARGE: f64 = 1e200;
+const LN_LARGE: f64 = 460.517_018_598_809_1;
+const SMALL: f64 = 1e50;
+
+/// Sums that grow term by term, one for each odds ratio.
+struct Sums<const N: usize> {
+    term: [f64; N],
+    sum: [f64; N],
+    scaled: [f64; N],
+}
+
+impl<const N: usize> Sums<N> {
+    fn new() -> Self {
+        Self {
+            term: [1.0; N],
+            sum: [1.0; N],
+            scaled: [0.0; N],
+        }
+    }
+
+    /// Adds the next terms, which are the last ones times `ratio` times the odds ratios.
+    fn add(&mut self, ratio: f64, psi: &[f64; N]) {
+        for ((term, sum), psi) in self.term.iter_mut().zip(&mut self.sum).zip(psi) {
+            *term *= ratio * psi;
+            *sum += *term;
+        }
+    }
+
+    fn scale(&mut self) {
+        for ((term, sum), scaled) in self.term.iter_mut().zip(&mut self.sum).zip(&mut self.scaled) {
+            if *sum > SMALL {
+                *term /= LARGE;
+                *sum /= LARGE;
+                *scaled += LN_LARGE;
+            }
+        }
+    }
+
+    fn ln(&self) -> [f64; N] {
+        let mut logs = self.scaled;
+        for (log, sum) in logs.iter_mut().zip(&self.sum) {
+            *log += ln(*sum);
+        }
+        logs
+    }
+}
+
+impl Sums<1> {
+    fn only(&self) -> (f64, f64) {
+        let ([term], [sum]) = (self.term, self.sum);
+        (term, sum)
+    }
+}
+
+/// How many terms the sum of a window has.
+pub(super) fn terms(counts: &Counts) -> u64 {
+    let (first, last) = counts.support();
+    last - first + 1
+}
+
+/// `ln sum_k h(k) psi^k` for each odds ratio, where `h` is the hypergeometric mass of the canary's share of the bad
+/// requests. `None` where there are more than [`MOST_TERMS`] terms.
+///
+/// Neighbours follow `h(k+1)/h(k) = (n_c-k)(e-k) / ((k+1)(n_b-e+k+1))`, so the sum is built up relative to its first term,
+/// and so is the sum at psi = 1 that it is divided by: no factorial of 10^9 is needed. All terms are positive, nothing
+/// cancels.
+pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N]) -> Option<[f64; N]> {
+    if terms(counts) > MOST_TERMS {
+        return None;
+    }
+    let (first, last) = counts.support();
+    let mut tilted = Sums::new();
+    let mut central = Sums::<1>::new();
+    // The sum of the largest odds ratio is the largest and the last to be complete: it says when to scale and when to stop.
+    let mut leading = Sums::<1>::new();
+    let largest = psi.iter().copied().fold(1.0, f64::max);
+    let mut canary_left = real(counts.canary() - first);
+    let mut bad_left = real(counts.bad() - first);
+    let mut taken = real(first + 1);
+    let mut baseline_good = real((counts.baseline() + first + 1).saturating_sub(counts.bad()));
+    for _ in first..last {
+        let ratio = canary_left * bad_left / (taken * baseline_good);
+        tilted.add(ratio, psi);
+        central.add(ratio, &[1.0]);
+        leading.add(ratio, &[largest]);
+        let (term, sum) = leading.only();
+        if sum > LARGE {
+            tilted.scale();
+            central.scale();
+            leading.scale();
+        }
+        // Each further term is less than half of the one before, and what is left cannot be seen in the sum.
+        if ratio * largest < 0.5 && term < sum * 1e-18 {
+            break;
+        }
+        canary_left -= 1.0;
+        bad_left -= 1.0;
+        taken += 1.0;
+        baseline_good += 1.0;
+    }
+    let [central] = central.ln();
+    let mut logs = tilted.ln();
+    for (log, psi) in logs.iter_mut().zip(psi) {
+        let skipped = if first > 0 { real(first) * ln(*psi) } else { 0.0 };
+        *log += skipped - central;
+    }
+    Some(logs)
+}

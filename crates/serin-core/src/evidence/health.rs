@@ -1,0 +1,78 @@
+//! Evidence of health: that the canary is good enough, which is more than "nothing was seen yet".
+//!
+//! *Absolute*: the canary's rate of bad requests is below a rate that is tolerated. *Relative*: its odds ratio is below one
+//! that is tolerated; this one speaks when errors are many, also while the baseline itself is failing. Each is an e-process
+//! against the opposite, so what it says is wrong with a chance of at most beta, whenever it is looked at.
+
+use super::{
+    counts::Counts,
+    fisher::ln_normalisers,
+    real::{ln, ln_1p, ln_sum_exp, real},
+};
+
+/// The chance of calling a canary good enough that is not.
+pub const BETA: f64 = 0.05;
+
+/// The rates, as shares of the tolerated one, for which the absolute test is made, with equal weights. The first suits a
+/// canary without any error, the last one that is only just good enough.
+const DESIGNS: [f64; 4] = [0.0, 0.125, 0.25, 0.5];
+
+/// `ln A` against "the rate is at least `tolerated`", made for a true rate of `design` below it.
+///
+/// `A = (q/p)^e ((1-q)/(1-p))^(n-e)`. Where the rate is p or more, each request multiplies it by 1 at the most in
+/// expectation.
+#[must_use]
+pub fn ln_absolute(requests: u64, bad: u64, tolerated: f64, design: f64) -> f64 {
+    let good = real(requests.saturating_sub(bad)) * (ln_1p(-design) - ln_1p(-tolerated));
+    if bad == 0 {
+        return good;
+    }
+    good + real(bad) * (ln(design) - ln(tolerated))
+}
+
+/// `ln A` against "the rate is at least `tolerated`", mixed over several true rates below it.
+#[must_use]
+pub fn ln_below(requests: u64, bad: u64, tolerated: f64) -> f64 {
+    let logs = DESIGNS.map(|design| ln_absolute(requests, bad, tolerated, design * tolerated));
+    ln_sum_exp(logs) - ln(4.0)
+}
+
+/// `ln` of the evidence against "the odds ratio is at least `tolerated`", made for a canary like the baseline:
+/// `sum_k h(k) psi^k / psi^e_c`, the exact sum only. Its bound errs on the unsafe side here, so a window whose sum is too
+/// long says nothing.
+#[must_use]
+pub fn ln_odds_below<'a>(windows: impl IntoIterator<Item = &'a Counts>, tolerated: f64) -> f64 {
+    let windows = windows.into_iter().filter(|counts| counts.tells());
+    let log = |counts: &Counts| {
+        let [normaliser] = ln_normalisers(counts, &[tolerated])?;
+        Some(normaliser - real(counts.canary_bad()) * ln(tolerated))
+    };
+    windows.filter_map(log).sum()
+}
+
+/// How many further requests the canary needs until the absolute evidence suffices, if its rate stays as it was; `None`
+/// where it never will.
+#[must_use]
+pub fn requests_needed(requests: u64, bad: u64, tolerated: f64) -> Option<f64> {
+    let left = ln(1.0 / BETA) - ln_below(requests, bad, tolerated);
+    if left <= 0.0 {
+        return Some(0.0);
+    }
+    let rate = if requests == 0 { 0.0 } else { real(bad) / real(requests) };
+    let growth = |design: f64| {
+        let design = design * tolerated;
+        let bad = if rate > 0.0 {
+            rate * (ln(design) - ln(tolerated))
+        } else {
+            0.0
+        };
+        bad + (1.0 - rate) * (ln_1p(-design) - ln_1p(-tolerated))
+    };
+    // The best of the four designs, each of which starts with a quarter and has its past.
+    let needs = DESIGNS.iter().filter_map(|design| {
+        let past = ln_absolute(requests, bad, tolerated, design * tolerated) - ln(4.0);
+        let growth = growth(*design);
+        (growth > 0.0).then(|| (ln(1.0 / BETA) - past).max(0.0) / growth)
+    });
+    needs.min_by(f64::total_cmp)
+}

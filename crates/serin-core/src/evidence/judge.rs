@@ -1,0 +1,258 @@
+//! The evidence of a rollout, window after window: several metrics, one error budget.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    counts::Counts,
+    harm::Harm,
+    health,
+    odds::{self, Odds},
+    real::{ceil, count, ln, ln_sum_exp, real},
+};
+use crate::{
+    analysis::{Analysis, Metric, Mode, Window},
+    decimal::Decimal,
+};
+
+/// What the windows say, as data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// How many windows were judged.
+    pub windows: u64,
+    /// The logarithm of the largest evidence of harm so far.
+    #[serde(rename = "lnE")]
+    pub ln_e: Decimal,
+    /// The logarithm of the evidence that rolls back, 1/alpha.
+    pub ln_threshold: Decimal,
+    /// Whether it was reached.
+    pub harmful: bool,
+    /// Each metric.
+    pub metrics: Vec<MetricEvidence>,
+}
+
+/// What the windows say by one metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricEvidence {
+    /// The metric, for people.
+    pub metric: String,
+    /// The canary's requests and bad ones.
+    pub canary: Side,
+    /// The baseline's.
+    pub baseline: Side,
+    /// The logarithm of the evidence of harm by this metric alone.
+    #[serde(rename = "lnE")]
+    pub ln_e: Decimal,
+    /// How much worse the canary is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odds_ratio: Option<OddsRatio>,
+    /// Whether it is good enough, where a step waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// Requests of one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// All.
+    pub requests: u64,
+    /// The bad ones.
+    pub bad: u64,
+}
+
+/// An odds ratio with its interval at 1 - alpha; what is missing is infinite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OddsRatio {
+    /// The estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Decimal>,
+    /// The lower end.
+    pub low: Decimal,
+    /// The upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<Decimal>,
+}
+
+/// The evidence that a canary is good enough at the present share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// The logarithm of the evidence that the rate is below the tolerated one.
+    pub ln_rate_below: Decimal,
+    /// The logarithm of the evidence that the odds ratio is below the tolerated one.
+    pub ln_odds_below: Decimal,
+    /// The logarithm of the evidence that suffices, 1/beta.
+    pub ln_threshold: Decimal,
+    /// The rate that is tolerated.
+    pub tolerated_rate: Decimal,
+    /// Whether one of the two suffices.
+    pub healthy: bool,
+    /// How many more requests the canary needs if it goes on as it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_needed: Option<u64>,
+}
+
+/// Gathers evidence.
+#[derive(Clone, Debug)]
+pub struct Judge<'a> {
+    analysis: &'a Analysis,
+    harms: Vec<Harm>,
+    seen: Vec<Vec<Counts>>,
+    peak: f64,
+}
+
+impl<'a> Judge<'a> {
+    /// Before the first window.
+    #[must_use]
+    pub fn new(analysis: &'a Analysis) -> Self {
+        let metrics = analysis.metrics.len();
+        Self {
+            analysis,
+            harms: vec![Harm::new(); metrics],
+            seen: vec![Vec::new(); metrics],
+            peak: 0.0,
+        }
+    }
+
+    /// Adds a window.
+    pub fn push(&mut self, window: &Window) {
+        self.add(window, Harm::push);
+    }
+
+    /// Adds a window, and keeps all forms of the evidence, for people who compare them.
+    pub fn push_all(&mut self, window: &Window) {
+        self.add(window, Harm::push_all);
+    }
+
+    fn add(&mut self, window: &Window, push: fn(&mut Harm, &Counts)) {
+        for (index, (harm, seen)) in self.harms.iter_mut().zip(&mut self.seen).enumerate() {
+            let counts = window.counts(index);
+            push(harm, &counts);
+            seen.push(counts);
+        }
+        self.peak = self.peak.max(self.ln_e());
+    }
+
+    /// `ln E` now: the mean of the metrics' evidence, which is valid whatever their dependence.
+    #[must_use]
+    pub fn ln_e(&self) -> f64 {
+        self.mean(Harm::ln_mixed)
+    }
+
+    /// `ln E` now, of another form of the evidence.
+    #[must_use]
+    pub fn mean(&self, form: fn(&Harm) -> f64) -> f64 {
+        match self.harms.as_slice() {
+            [] => 0.0,
+            [only] => form(only),
+            harms => ln_sum_exp(harms.iter().map(form)) - ln(count(harms.len())),
+        }
+    }
+
+    /// The largest `ln E` so far: by Ville's inequality it may be compared with 1/alpha however often one looks.
+    #[must_use]
+    pub fn peak(&self) -> f64 {
+        self.peak
+    }
+
+    /// Whether the evidence of harm has reached 1/alpha.
+    #[must_use]
+    pub fn is_harmful(&self) -> bool {
+        self.peak >= self.threshold()
+    }
+
+    /// `ln (1/alpha)`.
+    #[must_use]
+    pub fn threshold(&self) -> f64 {
+        -ln(self.analysis.alpha.get())
+    }
+
+    /// What all windows say; health by the last `step` of them, those at the present share.
+    #[must_use]
+    pub fn evidence(&self, step: usize) -> Evidence {
+        let metrics = self.analysis.metrics.iter().zip(&self.harms).zip(&self.seen);
+        Evidence {
+            windows: u64::try_from(self.seen.first().map_or(0, Vec::len)).unwrap_or(u64::MAX),
+            ln_e: Decimal::clamped(self.peak),
+            ln_threshold: Decimal::clamped(self.threshold()),
+            harmful: self.is_harmful(),
+            metrics: metrics
+                .map(|((metric, harm), seen)| self.by_metric(metric, harm, seen, step))
+                .collect(),
+        }
+    }
+
+    fn by_metric(&self, metric: &Metric, harm: &Harm, seen: &[Counts], step: usize) -> MetricEvidence {
+        let (canary, baseline) = totals(seen);
+        let present = seen.get(seen.len().saturating_sub(step)..).unwrap_or_default();
+        MetricEvidence {
+            metric: metric.kind.describe(),
+            canary,
+            baseline,
+            ln_e: Decimal::clamped(harm.ln_mixed()),
+            odds_ratio: odds::interval(seen, self.analysis.alpha.get()).map(told),
+            health: (self.analysis.mode == Mode::Gate).then(|| health(metric, present)),
+        }
+    }
+}
+
+fn totals(seen: &[Counts]) -> (Side, Side) {
+    let mut sides = (Side::default(), Side::default());
+    for counts in seen {
+        sides.0.requests = sides.0.requests.saturating_add(counts.canary());
+        sides.0.bad = sides.0.bad.saturating_add(counts.canary_bad());
+        sides.1.requests = sides.1.requests.saturating_add(counts.baseline());
+        sides.1.bad = sides.1.bad.saturating_add(counts.baseline_bad());
+    }
+    sides
+}
+
+fn told(odds: Odds) -> OddsRatio {
+    let finite = |number: f64| number.is_finite().then(|| Decimal::clamped(number));
+    OddsRatio {
+        estimate: finite(odds.ratio),
+        low: Decimal::clamped(odds.low),
+        high: finite(odds.high),
+    }
+}
+
+/// Whether the canary is good enough by its rate or by its odds ratio, in the windows of the present share.
+fn health(metric: &Metric, present: &[Counts]) -> Health {
+    let (canary, _) = totals(present);
+    let tolerated = metric.tolerated_rate.get();
+    let rate = health::ln_below(canary.requests, canary.bad, tolerated);
+    let odds = health::ln_odds_below(present, metric.tolerated_odds_ratio.get());
+    let threshold = -ln(health::BETA);
+    let healthy = canary.requests > 0 && (rate >= threshold || odds >= threshold);
+    // The odds' evidence grows evenly, too: so much a request so far.
+    let by_odds = (odds > 0.0).then(|| (threshold - odds).max(0.0) / odds * real(canary.requests));
+    let by_rate = health::requests_needed(canary.requests, canary.bad, tolerated);
+    let needed = by_odds.into_iter().chain(by_rate).min_by(f64::total_cmp);
+    Health {
+        ln_rate_below: Decimal::clamped(rate),
+        ln_odds_below: Decimal::clamped(odds),
+        ln_threshold: Decimal::clamped(threshold),
+        tolerated_rate: metric.tolerated_rate,
+        healthy,
+        requests_needed: if healthy { Some(0) } else { needed.map(ceil) },
+    }
+}
+
+impl Evidence {
+    /// Whether every metric says that the canary is good enough. Each must, so no error budget is split.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.metrics.is_empty()
+            && self
+                .metrics
+                .iter()
+                .all(|metric| metric.health.is_some_and(|health| health.healthy))
+    }
+
+    /// The evidence of harm as a number, which is infinite for people above 10^308.
+    #[must_use]
+    pub fn e(&self) -> f64 {
+        super::real::exp(self.ln_e.get())
+    }
+}

@@ -1,0 +1,180 @@
+//! What makes the evidence valid, by enumeration and on anything at all.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::evidence::{
+    harm::testing::factors,
+    health,
+    real::{exp, real},
+};
+
+/// The hypergeometric mass of every `e_c` of windows with these totals, with the counts.
+fn every_outcome(canary: u64, baseline: u64, bad: u64) -> Vec<(f64, Counts)> {
+    let choose = |n: u64, k: u64| -> f64 { (0..k).map(|i| real(n - i) / real(i + 1)).product() };
+    let (first, last) = (bad.saturating_sub(baseline), bad.min(canary));
+    let all = choose(canary + baseline, bad);
+    (first..=last)
+        .map(|ours| {
+            let mass = choose(canary, ours) * choose(baseline, bad - ours) / all;
+            (mass, counts([canary, baseline, ours, bad - ours]))
+        })
+        .collect()
+}
+
+/// All totals of up to so many requests a side.
+fn all_totals(most: u64) -> impl Iterator<Item = (u64, u64, u64)> {
+    let sides = (1..=most).flat_map(move |canary| (1..=most).map(move |baseline| (canary, baseline)));
+    sides.flat_map(|(canary, baseline)| (1..=canary + baseline).map(move |bad| (canary, baseline, bad)))
+}
+
+#[test]
+fn no_window_is_expected_to_raise_the_evidence_of_a_healthy_canary() {
+    for (canary, baseline, bad) in all_totals(9) {
+        let mut exact = [0.0; 8];
+        let mut bound = [0.0; 8];
+        for (mass, counts) in every_outcome(canary, baseline, bad) {
+            let (exacts, bounds) = factors(&counts);
+            for index in 0..8 {
+                exact[index] += mass * exp(exacts[index]);
+                bound[index] += mass * exp(bounds[index]);
+            }
+        }
+        for index in 0..8 {
+            let what = format!(
+                "{canary} {baseline} {bad}, odds ratio {}",
+                crate::evidence::harm::GRID[index]
+            );
+            assert!((exact[index] - 1.0).abs() < 1e-9, "{what}: {}", exact[index]);
+            assert!(bound[index] <= 1.0 + 1e-9, "{what}: {}", bound[index]);
+        }
+    }
+}
+
+#[test]
+fn the_mixture_is_expected_to_stay_at_one_over_every_pair_of_windows() {
+    for (canary, baseline, bad) in all_totals(4) {
+        let mut expected = 0.0;
+        for (first, one) in every_outcome(canary, baseline, bad) {
+            for (second, other) in every_outcome(3, 5, 2) {
+                let mut harm = Harm::new();
+                harm.push(&one);
+                harm.push(&other);
+                expected += first * second * exp(harm.ln_mixed());
+            }
+        }
+        assert!((expected - 1.0).abs() < 1e-9, "{canary} {baseline} {bad}: {expected}");
+    }
+}
+
+#[test]
+fn evidence_of_health_is_not_expected_to_grow_where_the_canary_is_too_bad() {
+    for requests in 1..=30_u64 {
+        for (tolerated, true_rate) in [(0.05, 0.05), (0.05, 0.1), (0.2, 0.2), (0.2, 0.9)] {
+            let mut mass = (1.0_f64 - true_rate).powf(real(requests));
+            let mut expected = 0.0;
+            for bad in 0..=requests {
+                expected += mass * exp(health::ln_below(requests, bad, tolerated));
+                mass *= true_rate / (1.0 - true_rate) * real(requests - bad) / real(bad + 1);
+            }
+            assert!(expected <= 1.0 + 1e-9, "{requests} at {true_rate}: {expected}");
+        }
+    }
+}
+
+/// At the odds ratio that is tolerated the mass is `h(k) psi^k`, and so is that of any larger one in favour of the canary's.
+#[test]
+fn evidence_of_a_small_odds_ratio_is_not_expected_to_grow_where_it_is_large() {
+    for (canary, baseline, bad) in all_totals(7) {
+        for (tolerated, truth) in [(2.0_f64, 2.0_f64), (2.0, 3.0), (1.5, 40.0)] {
+            let outcomes = every_outcome(canary, baseline, bad);
+            let tilted = |mass: f64, counts: &Counts| mass * truth.powf(real(counts.canary_bad()));
+            let all: f64 = outcomes.iter().map(|(mass, counts)| tilted(*mass, counts)).sum();
+            let expected: f64 = outcomes
+                .iter()
+                .map(|(mass, counts)| tilted(*mass, counts) / all * exp(health::ln_odds_below([counts], tolerated)))
+                .sum();
+            assert!(
+                expected <= 1.0 + 1e-9,
+                "{canary} {baseline} {bad} at {truth}: {expected}"
+            );
+        }
+    }
+}
+
+fn any_window() -> impl Strategy<Value = Row> {
+    let most = prop_oneof![Just(50_u64), Just(2_000), Just(1_000_000_000)];
+    most.prop_flat_map(|most| (0..=most, 0..=most))
+        .prop_flat_map(|(canary, baseline)| {
+            let bad = prop_oneof![Just(10_u64), Just(5_000), Just(u64::MAX)];
+            bad.prop_flat_map(move |bad| (0..=bad.min(canary), 0..=bad.min(baseline)))
+                .prop_map(move |(ours, theirs)| [canary, baseline, ours, theirs])
+        })
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_windows_is_nothing_to_the_evidence(mut windows in prop::collection::vec(any_window(), 0..8)) {
+        let before = harm(&windows);
+        windows.reverse();
+        let after = harm(&windows);
+        prop_assert!(close(before.ln_exact(), after.ln_exact()));
+        prop_assert!(close(before.ln_bound(), after.ln_bound()));
+    }
+
+    #[test]
+    fn one_more_of_the_same_errors_on_the_canary_is_more_evidence([canary, baseline, ours, theirs] in any_window()) {
+        prop_assume!(ours < canary && theirs > 0);
+        let less = harm(&[[canary, baseline, ours, theirs]]);
+        let more = harm(&[[canary, baseline, ours + 1, theirs - 1]]);
+        prop_assert!(more.ln_exact() >= less.ln_exact());
+        prop_assert!(more.ln_bound() >= less.ln_bound());
+        prop_assert!(more.ln_mixed() >= less.ln_mixed());
+    }
+
+    #[test]
+    fn the_bound_is_never_above_the_exact_form(windows in prop::collection::vec(any_window(), 0..6)) {
+        let harm = harm(&windows);
+        let slack = 1e-9 * harm.ln_exact().abs().max(1.0);
+        prop_assert!(harm.ln_bound() <= harm.ln_exact() + slack, "{} {}", harm.ln_bound(), harm.ln_exact());
+    }
+
+    #[test]
+    fn merging_windows_of_one_share_leaves_the_bound(
+        size in 1_u64..100_000, share in 1_u64..10, split in 1_u64..9, ours in 0_u64..50, theirs in 0_u64..50,
+    ) {
+        let window = |times: u64, ours: u64, theirs: u64| [size * share * times, size * 10 * times, ours, theirs];
+        let whole = window(10, ours, theirs);
+        prop_assume!(ours <= whole[0] && theirs <= whole[1]);
+        let first = (ours * split / 10, theirs * split / 10);
+        let parts = [window(split, first.0, first.1), window(10 - split, ours - first.0, theirs - first.1)];
+        prop_assume!(parts.iter().all(|part| part[2] <= part[0] && part[3] <= part[1]));
+        prop_assert!(close(harm(&[whole]).ln_bound(), harm(&parts).ln_bound()));
+    }
+
+    #[test]
+    fn nothing_overflows(windows in prop::collection::vec(any_window(), 0..40)) {
+        let harm = harm(&windows);
+        for number in [harm.ln_exact(), harm.ln_bound(), harm.ln_mixed()] {
+            prop_assert!(number.is_finite(), "{number}");
+        }
+        let all: Vec<_> = windows.iter().map(|window| counts(*window)).collect();
+        prop_assert!(health::ln_odds_below(&all, 2.0).is_finite());
+        if let Some(odds) = crate::evidence::odds::interval(&all, 0.001) {
+            prop_assert!(odds.low >= 0.0 && odds.low <= odds.high && !odds.ratio.is_nan(), "{odds:?}");
+        }
+    }
+}
+
+#[test]
+fn a_billion_requests_a_window_are_judged() {
+    let billion = 1_000_000_000;
+    let windows = vec![[billion, billion, billion, 0]; 300];
+    let harm = harm(&windows);
+    assert!(harm.ln_bound() > 1e9 && harm.ln_bound().is_finite() && harm.ln_mixed() > 300.0 * 299.0);
+    let windows = vec![[billion, 9 * billion, 10_000, 90_000]; 300];
+    let shared = self::harm(&windows);
+    assert!(shared.ln_mixed().is_finite() && shared.ln_mixed() < 0.0);
+    let windows = vec![[billion, 9 * billion, 0, 3]; 10_000];
+    assert!(self::harm(&windows).ln_mixed() < 0.0);
+}

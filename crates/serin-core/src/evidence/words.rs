@@ -1,0 +1,157 @@
+//! Evidence as one line that a person understands.
+
+use super::{
+    judge::{Evidence, MetricEvidence, OddsRatio, Side},
+    real::{exp, real},
+};
+use crate::decimal::Decimal;
+
+/// A whole number with commas: `12,345`.
+#[must_use]
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut told = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            told.push(',');
+        }
+        told.push(digit);
+    }
+    told
+}
+
+/// Two significant digits below 100, whole numbers with commas above, powers of ten from a million on.
+#[must_use]
+pub fn about(value: f64) -> String {
+    if !value.is_finite() {
+        return "unlimited".to_owned();
+    }
+    match value.abs() {
+        size if size >= 1e6 => format!("{value:.1e}"),
+        size if size >= 99.5 => number(super::real::floor(value + 0.5)),
+        size if size >= 9.95 => format!("{value:.0}"),
+        size if size >= 0.0995 => format!("{value:.1}"),
+        size if size >= 0.000_1 => format!("{value:.*}", if size >= 0.01 { 2 } else { 4 }),
+        _ => "0".to_owned(),
+    }
+}
+
+/// Evidence from its logarithm.
+#[must_use]
+pub fn evidence(ln_e: Decimal) -> String {
+    if ln_e.get() > 600.0 {
+        return format!("10^{:.0}", ln_e.get() / std::f64::consts::LN_10);
+    }
+    about(exp(ln_e.get()))
+}
+
+/// A probability or a rate in percent: `2.2 %`.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    let text = if value >= 10.0 {
+        format!("{value:.0}")
+    } else {
+        about_percent(value)
+    };
+    format!("{text} %")
+}
+
+fn about_percent(value: f64) -> String {
+    let decimals = if value >= 1.0 { 1 } else { 3 };
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn side(side: Side, name: &str) -> String {
+    let rate = if side.requests == 0 {
+        String::new()
+    } else {
+        format!(" ({})", percent(real(side.bad) / real(side.requests)))
+    };
+    format!("{name} {} of {}{rate}", number(side.bad), number(side.requests))
+}
+
+/// `5.1x [1.9, 20]`.
+#[must_use]
+pub fn odds(odds: &OddsRatio) -> String {
+    let estimate = odds.estimate.map_or_else(
+        || "only the canary".to_owned(),
+        |ratio| format!("{}x", about(ratio.get())),
+    );
+    let high = odds
+        .high
+        .map_or_else(|| "unlimited".to_owned(), |high| about(high.get()));
+    format!("{estimate} [{}, {high}]", about(odds.low.get()))
+}
+
+/// `server errors: canary 4 of 180 (2.2 %), baseline 0 of 1,620 (0 %), 21x [2.1, unlimited]`.
+#[must_use]
+pub fn metric(metric: &MetricEvidence) -> String {
+    let odds_ratio = metric
+        .odds_ratio
+        .as_ref()
+        .map_or_else(String::new, |ratio| format!(", {}", odds(ratio)));
+    format!(
+        "{}: {}, {}{odds_ratio}",
+        metric.metric,
+        side(metric.canary, "canary"),
+        side(metric.baseline, "baseline"),
+    )
+}
+
+/// The counts, the evidence of harm, and why it does or does not roll back.
+#[must_use]
+pub fn harm(evidence_of: &Evidence) -> String {
+    let metrics: Vec<_> = evidence_of.metrics.iter().map(metric).collect();
+    let (now, threshold) = (evidence(evidence_of.ln_e), evidence(evidence_of.ln_threshold));
+    let chance = percent(exp(-evidence_of.ln_threshold.get()));
+    let why = if evidence_of.harmful {
+        format!(
+            "evidence of harm {now}, {threshold} rolls back; a healthy release gets there with a chance of {chance}"
+        )
+    } else {
+        format!("evidence of harm {now}, below the {threshold} that would roll back")
+    };
+    format!("{} in {} windows; {why}", metrics.join("; "), evidence_of.windows)
+}
+
+/// What a step still waits for, and how long that takes with so many canary requests a minute.
+#[must_use]
+pub fn waiting(evidence_of: &Evidence, per_minute: f64) -> String {
+    let missing = evidence_of
+        .metrics
+        .iter()
+        .filter_map(|metric| Some((metric, metric.health.filter(|health| !health.healthy)?)));
+    let texts: Vec<_> = missing
+        .map(|(metric, health)| {
+            let goal = format!("{} below {}", metric.metric, percent(health.tolerated_rate.get()));
+            match health.requests_needed {
+                None => format!("{goal}, where the canary is not"),
+                Some(needed) if per_minute > 0.0 => format!(
+                    "{goal}: about {} more canary requests, {} at {} a minute",
+                    number(needed),
+                    duration(real(needed) / per_minute * 60.0),
+                    about(per_minute)
+                ),
+                Some(needed) => format!(
+                    "{goal}: about {} more canary requests, of which none arrive",
+                    number(needed)
+                ),
+            }
+        })
+        .collect();
+    texts.join("; ")
+}
+
+/// Seconds as people say them: `40 s`, `6 min`, `3.5 h`, `2.1 days`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if !seconds.is_finite() => "never".to_owned(),
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 90.0 * 60.0 => format!("{:.0} min", seconds / 60.0),
+        seconds if seconds < 36.0 * 3_600.0 => format!("{:.1} h", seconds / 3_600.0),
+        seconds => format!("{:.1} days", seconds / 86_400.0),
+    }
+}

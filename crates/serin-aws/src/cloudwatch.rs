@@ -106,7 +106,10 @@ impl Metrics for CloudWatch {
         let Source::StageMetrics {
             canary_stage,
             stage_includes_canary,
-        } = &analysis.source;
+        } = &analysis.source
+        else {
+            return Err(CallError::Rejected("this source of counts is not read yet".to_owned()));
+        };
         let series = [
             ("canary", canary_stage.as_str()),
             ("stage", document.stage.stage_name.as_str()),
@@ -148,6 +151,7 @@ impl Metrics for CloudWatch {
                 start,
                 canary_requests: canary,
                 baseline_requests: baseline,
+                bad: Vec::new(),
             })
         };
         Ok(counts.into_iter().filter_map(window).collect())

@@ -59,6 +59,7 @@ impl Metrics for FakeAws {
                 start,
                 canary_requests: account.traffic.canary,
                 baseline_requests: account.traffic.baseline,
+                bad: Vec::new(),
             };
             Ok(starts.take_while(|start| *start < to).map(window).collect())
         })

@@ -336,15 +336,22 @@ async fn end(claims: &impl Claims, clock: &impl Clock, claim: &Claim, reset_at: 
         ended_at: Some(clock.now()),
         ..Change::to(Phase::RolledBack)
     };
-    if let Written::Done(_) = claims.change(&claim.stage, &guard, &change).await? {
-        let reset = reset_at.map_or_else(String::new, |at| format!("; canary traffic zero at {at}"));
-        let text = format!(
-            "rolled back from {}: {reason}{reset}",
-            claim.from.unwrap_or(claim.phase).name()
-        );
+    let written = claims.change(&claim.stage, &guard, &change).await?;
+    let zero = reset_at.map(|at| format!("canary traffic zero at {at}"));
+    let text = match (written, zero) {
+        (Written::Done(_), zero) => {
+            let from = claim.from.unwrap_or(claim.phase).name();
+            let zero = zero.map_or_else(String::new, |zero| format!("; {zero}"));
+            Some(format!("rolled back from {from}: {reason}{zero}"))
+        }
+        // Another trigger's call ended the rollback first, but did not see the reset.
+        (Written::Lost(_), zero) => zero,
+    };
+    if let Some(text) = text {
+        let now = clock.now();
         timeline::record(
             claims,
-            timeline::entry(&claim.stage, &claim.rollout_id, clock.now(), "rollback", text),
+            timeline::entry(&claim.stage, &claim.rollout_id, now, "rollback", text),
         )
         .await;
     }

@@ -168,7 +168,15 @@ impl Document {
     pub fn decide(&mut self, decision: Decision, until: Timestamp, now: Timestamp) {
         self.decision = decision;
         self.progress.ticks = self.progress.ticks.wrapping_add(1);
-        self.wait_seconds = self.plan.wait(until.duration_since(now), self.jitter());
+        let awaiting = self
+            .progress
+            .awaiting_since
+            .filter(|_| decision == Decision::AwaitApproval);
+        let tick = awaiting.map_or_else(
+            || self.plan.tick(),
+            |since| self.plan.waiting_tick(now.duration_since(since)),
+        );
+        self.wait_seconds = Plan::wait(tick, until.duration_since(now), self.jitter());
     }
 
     /// 0 to 9, the same for the same tick of the same rollout.

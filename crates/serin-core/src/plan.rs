@@ -5,22 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{percent::Percent, timing::LATEST_END};
 
+mod pace;
+
+pub use pace::{MAX_HISTORY_EVENTS, WORST_EVENTS_PER_ROLLOUT, WORST_EVENTS_PER_STEP, WORST_EVENTS_PER_TICK};
+
 /// The most steps of a plan.
 pub const MAX_STEPS: usize = 100;
-
-/// The most history events that an execution may have (Step Functions quota; the execution fails beyond it).
-pub const MAX_HISTORY_EVENTS: u32 = 25_000;
-
-/// The history events of one tick at the very worst: Bake, Evaluate with every retry used up, Decide. Held by a test against
-/// the state machine.
-pub const WORST_EVENTS_PER_TICK: u32 = 28;
-
-/// The history events of everything that happens once per step, at the very worst.
-pub const WORST_EVENTS_PER_STEP: u32 = 26;
-
-/// The history events of what happens once per rollout, at the very worst: Begin waiting for a stage that drains,
-/// both hooks, Promote, Finish, RollBack.
-pub const WORST_EVENTS_PER_ROLLOUT: u32 = 400;
 
 /// A percentage, and how long it is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,50 +43,33 @@ impl Plan {
     /// The longest that the rollout can take if nothing fails: bakes, and approvals that are given at the last moment.
     #[must_use]
     pub fn longest(&self) -> SignedDuration {
-        let approvals = self.steps.iter().filter(|step| step.approval).count();
+        self.baking().saturating_add(self.waiting())
+    }
+
+    fn baking(&self) -> SignedDuration {
         let bakes = self.steps.iter().map(|step| i64::from(step.bake_seconds)).sum::<i64>();
-        let waits = i64::try_from(approvals)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(self.approval_timeout_seconds.into());
-        SignedDuration::from_secs(
-            bakes
-                .saturating_add(waits)
-                .saturating_add(self.final_bake_seconds.into()),
-        )
+        SignedDuration::from_secs(bakes.saturating_add(self.final_bake_seconds.into()))
+    }
+
+    fn waiting(&self) -> SignedDuration {
+        let each = SignedDuration::from_secs(self.approval_timeout_seconds.into());
+        each.saturating_mul(i32::try_from(self.approvals()).unwrap_or(i32::MAX))
+    }
+
+    fn approvals(&self) -> usize {
+        self.steps.iter().filter(|step| step.approval).count()
+    }
+
+    /// Time for hooks, slow calls and bakes that begin again.
+    fn room(&self) -> SignedDuration {
+        let longest_bake = self.steps.iter().map(|step| step.bake_seconds).max().unwrap_or(0);
+        SignedDuration::from_secs(i64::from(longest_bake) * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(90)
     }
 
     /// When a rollout must be over, with room for hooks, slow calls and restarted bakes: after that it is rolled back.
     #[must_use]
     pub fn time_limit(&self) -> SignedDuration {
-        let longest = self.longest();
-        let restarts = self.steps.iter().map(|step| step.bake_seconds).max().unwrap_or(0);
-        let room =
-            SignedDuration::from_secs(i64::from(restarts) * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(90);
-        LATEST_END.min(longest.saturating_add(room))
-    }
-
-    /// The tick that is used: the one asked for, or a longer one where the plan would not fit into an execution's history.
-    #[must_use]
-    pub fn tick(&self) -> u32 {
-        let limit = u32::try_from(self.time_limit().as_secs()).unwrap_or(u32::MAX);
-        let changes = u32::try_from(self.steps.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1 + MAX_RESTARTS);
-        let spent = WORST_EVENTS_PER_ROLLOUT + changes.saturating_mul(WORST_EVENTS_PER_STEP + WORST_EVENTS_PER_TICK);
-        let ticks = MAX_HISTORY_EVENTS.saturating_sub(spent) / WORST_EVENTS_PER_TICK;
-        // A jittered tick is shorter by up to a tenth.
-        self.tick_seconds
-            .max(limit.saturating_mul(10).div_ceil(ticks.max(1).saturating_mul(9)))
-    }
-
-    /// The next wait of a tick that has `left` to wait for: never past it, and a little shorter by `jitter` (0 to 9), so
-    /// that many rollouts do not all call at the same second.
-    #[must_use]
-    pub fn wait(&self, left: SignedDuration, jitter: u32) -> u32 {
-        let tick = self.tick();
-        let jittered = tick - (tick / 10).saturating_mul(jitter.min(9)) / 9;
-        let left = u32::try_from(left.as_secs().saturating_add(i64::from(left.subsec_nanos() > 0))).unwrap_or(0);
-        if left == 0 { jittered } else { left.min(jittered) }.max(1)
+        LATEST_END.min(self.longest().saturating_add(self.room()))
     }
 }
 
@@ -197,8 +170,6 @@ pub fn default_steps() -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn shares(steps: &[Step]) -> Vec<String> {
@@ -226,49 +197,5 @@ mod tests {
             shares(&exponential(Percent::parse("0.1").unwrap(), 10.0, 300)),
             ["0.1", "1", "10"]
         );
-    }
-
-    #[test]
-    fn a_wait_ends_with_the_bake_and_is_never_zero() {
-        let plan = Plan {
-            steps: default_steps(),
-            final_bake_seconds: 0,
-            tick_seconds: 60,
-            approval_timeout_seconds: 60,
-        };
-        assert_eq!(plan.wait(SignedDuration::from_secs(600), 0), 60);
-        assert_eq!(plan.wait(SignedDuration::from_secs(600), 9), 54);
-        assert_eq!(plan.wait(SignedDuration::from_millis(6_001), 0), 7);
-        assert_eq!(plan.wait(SignedDuration::from_secs(-5), 0), 60);
-    }
-
-    fn any_plan() -> impl Strategy<Value = Plan> {
-        let steps = prop::collection::vec((1_u32..=1_209_600, any::<bool>()), 0..=MAX_STEPS);
-        (steps, 0_u32..=1_209_600, 5_u32..=600, 60_u32..=1_209_600).prop_map(|(steps, last, tick, approval)| Plan {
-            steps: steps
-                .into_iter()
-                .zip(1..)
-                .map(|((bake_seconds, approval), share)| Step {
-                    percent: Percent::from_hundredths(share).unwrap(),
-                    bake_seconds,
-                    approval,
-                })
-                .collect(),
-            final_bake_seconds: last,
-            tick_seconds: tick,
-            approval_timeout_seconds: approval,
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn no_plan_outgrows_the_history_of_an_execution(plan in any_plan()) {
-            let shortest_wait = plan.tick() - plan.tick() / 10;
-            let limit = u32::try_from(plan.time_limit().as_secs()).unwrap();
-            let changes = u32::try_from(plan.steps.len()).unwrap() + 1 + MAX_RESTARTS;
-            let ticks = limit / shortest_wait + changes;
-            let events = WORST_EVENTS_PER_ROLLOUT + changes * WORST_EVENTS_PER_STEP + ticks * WORST_EVENTS_PER_TICK;
-            prop_assert!(events <= MAX_HISTORY_EVENTS, "{events} events, tick {}", plan.tick());
-        }
     }
 }

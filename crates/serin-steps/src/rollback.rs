@@ -337,7 +337,7 @@ async fn end(claims: &impl Claims, clock: &impl Clock, claim: &Claim, reset_at: 
         ..Change::to(Phase::RolledBack)
     };
     let written = claims.change(&claim.stage, &guard, &change).await?;
-    let zero = reset_at.map(|at| format!("canary traffic zero at {at}"));
+    let zero = reset_at.map(|at| format!("canary traffic zero at {at:.3}"));
     let text = match (written, zero) {
         (Written::Done(_), zero) => {
             let from = claim.from.unwrap_or(claim.phase).name();

@@ -359,7 +359,7 @@ proptest! {
         let decided = decide(document, &look);
         prop_assert!(!decided.findings.is_empty());
         prop_assert_eq!(decided.decision == Decision::RollBack, decided.reason.is_some());
-        prop_assert!((1..=decided.plan.tick()).contains(&decided.wait_seconds));
+        prop_assert!((1..=decided.plan.waiting_tick(SignedDuration::MAX)).contains(&decided.wait_seconds));
         let harmful = decided.findings.iter().any(|finding| finding.verdict == Verdict::Harmful);
         prop_assert_eq!(decided.decision == Decision::RollBack, harmful);
     }

@@ -180,7 +180,16 @@ impl Simulation {
 
     /// The traffic that metrics tell of from now on.
     pub fn set_traffic(&self, canary: u64, baseline: u64) {
-        self.aws.account().traffic = Traffic { canary, baseline };
+        self.set_counts(Traffic {
+            canary,
+            baseline,
+            ..Traffic::default()
+        });
+    }
+
+    /// The traffic and the bad requests that metrics tell of from now on.
+    pub fn set_counts(&self, traffic: Traffic) {
+        self.aws.account().set_traffic(traffic);
     }
 
     /// What a hook answers.

@@ -20,7 +20,7 @@ use serin_core::{
     stage::Variables,
 };
 use serin_steps::{
-    fakes::{FakeAws, Fault},
+    fakes::{FakeAws, Fault, Traffic},
     ports::CallError,
 };
 use serin_tests::{
@@ -198,7 +198,14 @@ fn largest() -> Value {
         "canary": { "stageVariableOverrides": overrides, "useStageCache": true },
         "plan": { "steps": steps }, "finalBakeSeconds": 600, "tickSeconds": 600, "approvalTimeoutSeconds": 86_400,
         "alarms": alarms,
-        "analysis": { "mode": "guard", "windowSeconds": 60, "settleSeconds": 120, "source": { "kind": "stageMetrics", "canaryStage": "c".repeat(255) } },
+        "analysis": {
+            "mode": "guard", "alpha": 0.000_001, "windowSeconds": 60, "settleSeconds": 120,
+            "metrics": [
+                { "kind": "clientErrors", "toleratedRate": 0.012_345, "toleratedOddsRatio": 1.234_567 },
+                { "kind": "latency", "thresholdMilliseconds": 300_000, "toleratedRate": 0.012_345, "toleratedOddsRatio": 1.234_567 },
+            ],
+            "source": { "kind": "accessLogs", "namespace": "n".repeat(255), "logGroup": "g".repeat(512) },
+        },
         "hooks": {
             "beforeTraffic": hook_arn(&format!("{}:{}", pad("serin-hook-".to_owned(), 64), "a".repeat(128))),
             "afterPromotion": hook_arn(&format!("{}:{}", pad("serin-hook-".to_owned(), 64), "b".repeat(128))),
@@ -262,6 +269,12 @@ fn the_largest_request_is_one_that_parses() {
     );
 }
 
+/// As many bakes as a rollout can have behind it.
+fn every_bake() -> Vec<Value> {
+    let bake = json!({ "from": "2026-02-28T01:00:00.123456789Z", "to": "2026-02-28T01:04:59.123456789Z" });
+    vec![bake; MAX_STEPS]
+}
+
 #[test]
 fn the_document_of_the_largest_request_stays_small_through_a_whole_rollout() {
     let request = largest();
@@ -272,6 +285,14 @@ fn the_document_of_the_largest_request_stays_small_through_a_whole_rollout() {
         assert_fits(&document, "begin");
         document = world.invoke("advance", document).unwrap();
         assert_fits(&document, "advance");
+        let busy = Traffic {
+            canary: 1_000_000_000,
+            baseline: 9_000_000_000,
+            canary_bad: 1_234,
+            baseline_bad: 11_115,
+        };
+        world.set_counts(busy);
+        document["progress"]["past"] = json!(every_bake());
         end_of_bake(&world, 299);
         document = world.invoke("evaluate", document).unwrap();
         assert_eq!(document["decision"], "awaitApproval");

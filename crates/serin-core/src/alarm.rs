@@ -71,7 +71,7 @@ impl AlarmState {
 }
 
 /// An alarm as it was found.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AlarmReading {
     /// Its name.
     pub name: String,

@@ -4,7 +4,7 @@ mod windows;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decimal::Decimal;
+use crate::{decimal::Decimal, plan::Hold};
 
 pub use windows::{Bad, MAX_WINDOWS, SILENT_WINDOWS, Span, Window};
 
@@ -38,6 +38,20 @@ pub struct Analysis {
     pub source: Source,
 }
 
+impl Analysis {
+    /// What it may add to each bake of a plan.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        if self.mode != Mode::Gate {
+            return Hold::default();
+        }
+        Hold {
+            max_seconds: self.max_hold_seconds,
+            then_asks: self.on_inconclusive == OnInconclusive::Hold,
+        }
+    }
+}
+
 /// A rollout in a thousand is rolled back by chance.
 #[must_use]
 pub fn default_alpha() -> Decimal {
@@ -61,11 +75,11 @@ pub enum Mode {
 #[serde(rename_all = "camelCase")]
 pub enum OnInconclusive {
     /// A person is asked, as for an approval.
-    #[default]
     Hold,
     /// On to the next step.
     Advance,
-    /// Back to the baseline.
+    /// Back to the baseline: what is not known to be good does not go on.
+    #[default]
     RollBack,
 }
 
@@ -183,7 +197,7 @@ impl Default for Analysis {
             window_seconds: 60,
             settle_seconds: 120,
             max_hold_seconds: 0,
-            on_inconclusive: OnInconclusive::Hold,
+            on_inconclusive: OnInconclusive::RollBack,
             source: Source::StageMetrics {
                 canary_stage: String::new(),
                 stage_includes_canary: true,

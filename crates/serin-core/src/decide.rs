@@ -1,10 +1,11 @@
 //! What happens next in a rollout: one pure, total function of the document and of what one look has shown.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     alarm::{AlarmReading, AlarmState},
-    analysis::Window,
+    analysis::{Span, Window},
     claim::{Instruction, InstructionKind, later},
     decision::MAX_TEXT,
     document::{Document, Reason, ReasonKind},
@@ -16,10 +17,11 @@ use crate::{
 
 pub use crate::decision::{Decision, Finding, Verdict};
 
+mod evidence;
 mod traffic;
 
 /// What one look at a rollout has shown.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
     /// When.
     pub now: Timestamp,
@@ -27,10 +29,29 @@ pub struct Look {
     pub stage: StageView,
     /// The alarms of the plan that still exist.
     pub alarms: Vec<AlarmReading>,
-    /// The clean windows since the last change of traffic, oldest first.
+    /// The windows since the rollout began, oldest first.
     pub windows: Vec<Window>,
     /// What a person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instruction: Option<Instruction>,
+}
+
+/// A decision's inputs as they were. The decision is a pure function of them, so it can be made again anywhere and comes out
+/// the same to the byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The document before the look.
+    pub document: Document,
+    /// What the look has shown.
+    pub look: Look,
+}
+
+impl Replay {
+    /// The document that the decision made.
+    #[must_use]
+    pub fn decide(self) -> Document {
+        decide(self.document, &self.look)
+    }
 }
 
 /// A decision with its reasons, before it is written into the document.
@@ -46,12 +67,14 @@ struct Ruling {
 #[must_use]
 pub fn decide(mut document: Document, look: &Look) -> Document {
     let mut findings = note_alarms(&mut document, look);
+    let evidence = evidence::weigh(&document, look, &mut findings);
     let ruling = drift(&document, look)
         .or_else(|| harm(&findings))
         .or_else(|| rejection(look))
         .or_else(|| deadline(&document, look.now))
         .or_else(|| changed_percentage(&document, look))
         .or_else(|| traffic::silence(&document, look, &mut findings))
+        .or_else(|| evidence::gate(&document, look, evidence.as_ref(), &mut findings))
         .unwrap_or_else(|| timer(&document, look));
     findings.push(ruling.finding);
     document.findings = findings;
@@ -76,6 +99,10 @@ fn step_on(document: &mut Document, decision: Decision, now: Timestamp) {
             progress.awaiting_since = None;
         }
         Decision::Advance => {
+            progress.past.push(Span {
+                from: progress.since,
+                to: now,
+            });
             progress.step += 1;
             progress.awaiting_since = None;
         }
@@ -157,8 +184,13 @@ fn note_alarms(document: &mut Document, look: &Look) -> Vec<Finding> {
 /// The first harmful finding rolls back.
 fn harm(findings: &[Finding]) -> Option<Ruling> {
     let harmful = findings.iter().find(|finding| finding.verdict == Verdict::Harmful)?;
+    let kind = if harmful.evidence.is_some() {
+        ReasonKind::Evidence
+    } else {
+        ReasonKind::Alarm
+    };
     let reason = Reason {
-        kind: ReasonKind::Alarm,
+        kind,
         text: harmful.text.clone(),
     };
     let finding = Finding::new("decision", Verdict::Harmful, format!("rolled back: {}", harmful.text));
@@ -261,9 +293,15 @@ fn timer(document: &Document, look: &Look) -> Ruling {
             look.now,
         );
     }
-    if !step.approval {
-        return wait_over(document, look.now);
+    if step.approval {
+        ask(document, look)
+    } else {
+        wait_over(document, look.now)
     }
+}
+
+/// The step's bake is over, and a person decides.
+fn ask(document: &Document, look: &Look) -> Ruling {
     let approved = look
         .instruction
         .as_ref()

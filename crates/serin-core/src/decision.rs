@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fields::shortened;
+use crate::{evidence::judge::Evidence, fields::shortened};
 
 /// What happens next. The names are the ones that the state machine routes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct Finding {
     pub verdict: Verdict,
     /// The same for people.
     pub text: String,
+    /// The numbers, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// The most bytes of a finding's text and of its subject: what CloudWatch and people write has to fit into the document.
@@ -79,11 +82,13 @@ pub(crate) const MAX_TEXT: usize = 400;
 const MAX_SUBJECT: usize = 160;
 
 impl Finding {
-    pub(crate) fn new(subject: impl AsRef<str>, verdict: Verdict, text: impl AsRef<str>) -> Self {
+    /// A finding whose text and subject are shortened to what fits into the document.
+    pub fn new(subject: impl AsRef<str>, verdict: Verdict, text: impl AsRef<str>) -> Self {
         Self {
             subject: shortened(subject.as_ref(), MAX_SUBJECT),
             verdict,
             text: shortened(text.as_ref(), MAX_TEXT),
+            evidence: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alarm::PlannedAlarm,
-    analysis::Analysis,
+    analysis::{Analysis, Span},
     decision::{Decision, Finding},
     ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
     percent::Percent,
@@ -22,7 +22,7 @@ pub const VERSION: u32 = 1;
 pub const MAX_BYTES: usize = 64 * 1024;
 
 /// Everything that the steps of a rollout hand on to each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
     /// The document's version.
@@ -92,6 +92,9 @@ pub struct Progress {
     pub percent: Percent,
     /// When the stage's traffic last changed.
     pub since: Timestamp,
+    /// The bakes that are over, whose windows are evidence too: alpha is per rollout. A bake that was disturbed is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Span>,
     /// The canary is the stage's own.
     #[serde(default)]
     pub promoted: bool,

@@ -37,18 +37,45 @@ pub struct Plan {
     pub tick_seconds: u32,
     /// How long a person may take to answer before the rollout is rolled back, in seconds.
     pub approval_timeout_seconds: u32,
+    /// What an analysis may add to each bake.
+    #[serde(default, skip_serializing_if = "Hold::is_none")]
+    pub hold: Hold,
+}
+
+/// How long a step may be held beyond its bake, and what ends that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// The longest hold of a step, in seconds.
+    pub max_seconds: u32,
+    /// Whether a person is asked after it.
+    pub then_asks: bool,
+}
+
+impl Hold {
+    /// Whether nothing is ever held.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Plan {
-    /// The longest that the rollout can take if nothing fails: bakes, and approvals that are given at the last moment.
+    /// The longest that the rollout can take if nothing fails: bakes, holds, and approvals that are given at the last
+    /// moment.
     #[must_use]
     pub fn longest(&self) -> SignedDuration {
         self.baking().saturating_add(self.waiting())
     }
 
     fn baking(&self) -> SignedDuration {
-        let bakes = self.steps.iter().map(|step| i64::from(step.bake_seconds)).sum::<i64>();
+        let bakes = self.steps.iter().map(|step| self.held(step)).sum::<i64>();
         SignedDuration::from_secs(bakes.saturating_add(self.final_bake_seconds.into()))
+    }
+
+    /// A bake with its hold, in seconds.
+    fn held(&self, step: &Step) -> i64 {
+        i64::from(step.bake_seconds) + i64::from(self.hold.max_seconds)
     }
 
     fn waiting(&self) -> SignedDuration {
@@ -57,13 +84,14 @@ impl Plan {
     }
 
     fn approvals(&self) -> usize {
-        self.steps.iter().filter(|step| step.approval).count()
+        let asked = |step: &&Step| step.approval || self.hold.then_asks;
+        self.steps.iter().filter(asked).count()
     }
 
     /// Time for hooks, slow calls and bakes that begin again.
     fn room(&self) -> SignedDuration {
-        let longest_bake = self.steps.iter().map(|step| step.bake_seconds).max().unwrap_or(0);
-        SignedDuration::from_secs(i64::from(longest_bake) * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(90)
+        let longest_bake = self.steps.iter().map(|step| self.held(step)).max().unwrap_or(0);
+        SignedDuration::from_secs(longest_bake * i64::from(MAX_RESTARTS)) + SignedDuration::from_mins(90)
     }
 
     /// When a rollout must be over, with room for hooks, slow calls and restarted bakes: after that it is rolled back.

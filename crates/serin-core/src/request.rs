@@ -107,16 +107,18 @@ fn read(reader: &mut Reader, input: &Value, surroundings: &Surroundings) -> Opti
         .as_ref()
         .map_or(("", ""), |stage| (&stage.rest_api_id, &stage.stage_name));
     let analysis = analysis::read(reader, &object, api, name);
+    let plan = plan.and_then(|plan| plan::with_holds(reader, plan, analysis.as_ref()));
     let hooks = hooks(reader, &object, surroundings);
     let (deployment_id, overrides, use_stage_cache) = canary?;
+    let plan = plan?;
     Some(Request {
         stage: stage?,
         deployment_id,
         overrides,
         use_stage_cache,
-        plan: plan?,
         alarms: alarms?,
-        analysis: analysis?,
+        analysis: analysis?.fitting(plan.time_limit()),
+        plan,
         hooks: hooks?,
     })
 }

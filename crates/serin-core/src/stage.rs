@@ -12,7 +12,8 @@ use crate::{ids::DeploymentId, percent::Percent};
 pub type Variables = BTreeMap<String, String>;
 
 /// A stage as API Gateway described it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StageView {
     /// The deployment that serves what the canary does not.
     pub deployment_id: DeploymentId,
@@ -23,7 +24,8 @@ pub struct StageView {
 }
 
 /// The canary of a stage.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CanaryView {
     /// The deployment that serves the canary's share.
     pub deployment_id: DeploymentId,

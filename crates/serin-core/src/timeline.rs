@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    decide::Replay,
     decision::{Decision, Finding},
     ids::{RolloutId, StageId},
     percent::Percent,
@@ -32,4 +33,7 @@ pub struct Entry {
     /// Why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// Everything that a decision was made of, so that it can be made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Box<Replay>>,
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serin_core::{
     alarm::PlannedAlarm,
-    analysis::{Analysis, metric_api_name},
+    analysis::{Analysis, Mode, metric_api_name},
     claim::{Absent, Claim, Guard, Phase, beat_by, later},
     decide::{Decision, Finding, Verdict},
     document::{Document, Progress, VERSION},
@@ -226,6 +226,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
                 step: 0,
                 percent: Percent::ZERO,
                 since: now,
+                past: Vec::new(),
                 promoted: false,
                 awaiting_since: None,
                 restarts: 0,
@@ -264,23 +265,30 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
     }
 }
 
-/// Says per step, from the start, where only alarms will judge.
+/// Says per step, from the start, where only alarms will judge, or what a gate will wait for.
 fn too_short(plan: &Plan, analysis: &Analysis) -> Vec<Finding> {
+    if analysis.mode == Mode::Off {
+        return Vec::new();
+    }
     let short = plan
         .steps
         .iter()
         .zip(1..)
         .filter(|(step, _)| !analysis.can_judge(step.bake_seconds));
+    let instead = if analysis.mode == Mode::Gate {
+        "so it will be held for evidence of health"
+    } else {
+        "alarms only"
+    };
     short
-        .map(|(step, number)| Finding {
-            subject: format!("step {number}"),
-            verdict: Verdict::Inconclusive,
-            text: format!(
-                "{} % for {} s is too short to judge: alarms only (evidence needs {} s)",
+        .map(|(step, number)| {
+            let text = format!(
+                "{} % for {} s is too short to judge: {instead} (evidence needs {} s)",
                 step.percent,
                 step.bake_seconds,
                 analysis.shortest_bake().as_secs()
-            ),
+            );
+            Finding::new(format!("step {number}"), Verdict::Inconclusive, text)
         })
         .collect()
 }

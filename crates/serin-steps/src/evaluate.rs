@@ -3,9 +3,9 @@
 use serde_json::Value;
 use serin_core::{
     alarm::AlarmKind,
-    analysis::{Mode, Window},
+    analysis::{Mode, Span, Window},
     claim::{Change, Claim, Guard, Phase, beat_by},
-    decide::{self, Decision, Finding, Look, Verdict},
+    decide::{Decision, Finding, Look, Replay, Verdict},
     document::{Document, Reason, ReasonKind},
 };
 
@@ -63,7 +63,8 @@ pub async fn evaluate(
         windows,
         instruction: claim.instruction.clone(),
     };
-    let document = decide::decide(document, &look);
+    let replay = Replay { document, look };
+    let document = replay.clone().decide();
 
     if let Written::Lost(claim) = beat(claims, &document, phase, now).await? {
         return match claim.filter(|claim| claim.rollout_id == document.rollout_id) {
@@ -71,18 +72,28 @@ pub async fn evaluate(
             None => Err(lost(None)),
         };
     }
-    report(claims, &document, now).await;
+    report(claims, &document, now, Some(replay)).await;
     document::write(&document)
 }
 
-/// The counts of the clean windows of this step, if there are any and they are asked for.
+/// The counts of every window since the rollout began, if they are asked for: the whole history, so that a retry or a replay
+/// comes to the same.
 async fn windows(metrics: &impl Metrics, document: &Document, now: jiff::Timestamp) -> Stepped<Vec<Window>> {
     if document.analysis.mode == Mode::Off || document.progress.promoted {
         return Ok(Vec::new());
     }
-    match document.analysis.clean_windows(document.progress.since, now) {
-        None => Ok(Vec::new()),
-        Some((from, to)) => Ok(metrics.requests(document, &document.analysis, from, to).await?),
+    let progress = &document.progress;
+    let present = Span {
+        from: progress.since,
+        to: now,
+    };
+    let clean = progress.past.iter().chain([&present]);
+    let clean: Vec<_> = clean.filter_map(|span| document.analysis.clean(*span, now)).collect();
+    match (clean.first(), clean.last()) {
+        (Some(first), Some(last)) => Ok(metrics
+            .requests(document, &document.analysis, first.from, last.to)
+            .await?),
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -110,24 +121,21 @@ fn ended(document: Document, claim: &Claim) -> Stepped<Value> {
 async fn gone(claims: &impl Claims, document: Document, now: jiff::Timestamp) -> Stepped<Value> {
     let text = format!("stage {} does not exist any more", document.stage);
     let document = rolled_back(document, ReasonKind::Drift, "drift", text);
-    report(claims, &document, now).await;
+    report(claims, &document, now, None).await;
     document::write(&document)
 }
 
 fn rolled_back(mut document: Document, kind: ReasonKind, subject: &str, text: String) -> Document {
-    let finding = Finding {
-        subject: subject.to_owned(),
-        verdict: Verdict::Harmful,
-        text: text.clone(),
-    };
-    document.findings = vec![finding];
+    document.findings = vec![Finding::new(subject, Verdict::Harmful, &text)];
     document.reason = Some(Reason { kind, text });
     document.decision = Decision::RollBack;
     document
 }
 
-async fn report(claims: &impl Claims, document: &Document, now: jiff::Timestamp) {
+async fn report(claims: &impl Claims, document: &Document, now: jiff::Timestamp, replay: Option<Replay>) {
     let texts: Vec<_> = document.findings.iter().map(|finding| finding.text.as_str()).collect();
     let text = format!("{}: {}", document.decision.name(), texts.join("; "));
-    timeline::record(claims, timeline::decided(document, now, "evaluate", text)).await;
+    let mut entry = timeline::decided(document, now, "evaluate", text);
+    entry.replay = replay.map(Box::new);
+    timeline::record(claims, entry).await;
 }

@@ -110,7 +110,8 @@ pub trait Alarms: Sync {
 
 /// CloudWatch's metrics.
 pub trait Metrics: Sync {
-    /// The requests of both sides in each window from `from` to `to`, oldest first.
+    /// The requests of both sides, and the bad ones by each metric of the plan, in each window from `from` to `to`, oldest
+    /// first. A window without a count of requests is none.
     fn requests(
         &self,
         document: &Document,

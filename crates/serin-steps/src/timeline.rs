@@ -7,9 +7,11 @@ use crate::ports::Claims;
 
 /// Records what a step did, or decided.
 pub(crate) async fn record(claims: &impl Claims, entry: Entry) {
+    let evidence = entry.findings.iter().find_map(|finding| finding.evidence.as_ref());
     tracing::info!(
         step = entry.by,
         decision = entry.decision.map(Decision::name),
+        evidence = evidence.and_then(|evidence| serde_json::to_string(evidence).ok()),
         "{}",
         entry.text
     );
@@ -29,6 +31,7 @@ pub(crate) fn entry(stage: &StageId, rollout: &RolloutId, at: Timestamp, by: &st
         percent: None,
         decision: None,
         findings: Vec::new(),
+        replay: None,
     }
 }
 

@@ -205,7 +205,7 @@ fn the_timeline_tells_the_whole_story() {
         [
             "begin: began on stage a1b2c3/prod: deployment d1 takes over from baseline, guarded by 2 alarms",
             "advance: step 1: 10 % for 300 s",
-            "evaluate: promote: 2 of 2 alarms OK; 10 canary and 100 baseline requests in 1 settled windows; 10 % baked for 300 s: on to promotion",
+            "evaluate: promote: 2 of 2 alarms OK; server errors: canary 0 of 10 (0 %), baseline 0 of 100 (0 %) in 1 window; evidence of harm 1.0, below the 1,000 that would roll back; 10 % baked for 300 s: on to promotion",
             "promote: promoted: deployment d1 is the stage's own; final bake of 600 s",
             "evaluate: finish: 2 of 2 alarms OK; promoted and baked for 600 s",
             "finish: finished: stage a1b2c3/prod serves deployment d1 alone",

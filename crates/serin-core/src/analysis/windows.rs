@@ -8,7 +8,7 @@ use crate::{claim::later, evidence::Counts};
 
 /// The most windows of a rollout. A long plan has longer windows than it asks for, so that its whole history can be read,
 /// judged and stored at every look.
-pub const MAX_WINDOWS: u32 = 1_440;
+pub const MAX_WINDOWS: u32 = 2_880;
 
 /// How many clean windows in a row without a canary request, while the baseline has traffic, are a wiring fault.
 pub const SILENT_WINDOWS: i32 = 3;
@@ -227,9 +227,9 @@ mod tests {
 
     #[test]
     fn long_rollouts_have_longer_windows() {
-        assert_eq!(guard().fitting(SignedDuration::from_hours(24)).window_seconds, 60);
-        assert_eq!(guard().fitting(SignedDuration::from_hours(25)).window_seconds, 120);
-        assert_eq!(guard().fitting(SignedDuration::from_hours(14 * 24)).window_seconds, 840);
+        assert_eq!(guard().fitting(SignedDuration::from_hours(48)).window_seconds, 60);
+        assert_eq!(guard().fitting(SignedDuration::from_hours(49)).window_seconds, 120);
+        assert_eq!(guard().fitting(SignedDuration::from_hours(14 * 24)).window_seconds, 420);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whatever a look shows, there is a decision; harm always goes back, and nothing moves on before its time.
 
+mod evidence;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -52,6 +54,7 @@ fn document(steps: Vec<Step>) -> Document {
             step: 0,
             percent: steps.first().map_or(Percent::ZERO, |step| step.percent),
             since: at(0),
+            past: Vec::new(),
             promoted: false,
             awaiting_since: None,
             restarts: 0,
@@ -63,6 +66,7 @@ fn document(steps: Vec<Step>) -> Document {
             final_bake_seconds: 600,
             tick_seconds: 60,
             approval_timeout_seconds: 3_600,
+            hold: crate::plan::Hold::default(),
         },
         alarms: ALARMS.iter().map(planned).collect(),
         analysis: Analysis {
@@ -282,7 +286,7 @@ fn any_look() -> impl Strategy<Value = Look> {
                 .iter()
                 .zip(0..)
                 .map(|((canary, baseline), index)| Window {
-                    start: at(index * 60),
+                    start: at(120 + index * 60),
                     canary_requests: *canary,
                     baseline_requests: *baseline,
                     bad: Vec::new(),

@@ -49,14 +49,18 @@ pub(super) fn silence(document: &Document, look: &Look, findings: &mut Vec<Findi
     if document.analysis.mode == Mode::Off {
         return None;
     }
-    if !document.analysis.can_judge(step.bake_seconds) {
+    if document.analysis.mode == Mode::Guard && !document.analysis.can_judge(step.bake_seconds) {
         let text = "the step is too short to judge: alarms only";
         findings.push(Finding::new("traffic", Verdict::Inconclusive, text));
         return None;
     }
-    let silence = Silence::latest(&look.windows, document.progress.percent);
+    let windows = super::evidence::present(document, look);
+    let silence = Silence::latest(windows, document.progress.percent);
     if !silence.is_telling() {
-        findings.push(seen(&look.windows));
+        // The evidence has the same counts.
+        if findings.iter().all(|finding| finding.evidence.is_none()) {
+            findings.push(seen(windows));
+        }
         return None;
     }
     let text = format!(

@@ -2,20 +2,23 @@
 //!
 //! It holds every odds ratio psi0 against which the evidence has not reached 1/alpha, where the evidence is the likelihood of
 //! a mixture of odds ratios over the likelihood of psi0 (Fisher's noncentral hypergeometric, given the totals of each window).
-//! So with a chance of at least 1 - alpha it holds the true one at all times at once. The mixture here reaches to both sides
-//! of 1: the grid of the test, its reciprocals, and 1.
+//! So with a chance of at least 1 - alpha it holds the true one at all times at once. The mixture reaches to both sides of 1:
+//! three quarters of it are the grid of the test, so that the interval leaves 1 behind when the test rolls back, and the rest
+//! are the reciprocals and 1.
 
 use super::{
     counts::Counts,
     fisher::{ln_normalisers, terms},
+    harm::GRID,
     real::{exp, ln, ln_sum_exp, real},
 };
 
-/// The grid of the test, its reciprocals and 1, in three rows of eight; the padding at the ends has no weight.
-const ROWS: [[f64; 8]; 2] = [
-    [0.01, 0.04, 0.1, 0.2, 1.0 / 3.0, 0.5, 1.0 / 1.5, 0.8],
-    super::harm::GRID,
-];
+/// The reciprocals of the grid.
+const BETTER: [f64; 8] = [0.01, 0.04, 0.1, 0.2, 1.0 / 3.0, 0.5, 1.0 / 1.5, 0.8];
+
+/// The weights of each odds ratio of the grid, and of each of the other nine.
+const GRID_WEIGHT: f64 = 0.75 / 8.0;
+const OTHER_WEIGHT: f64 = 0.25 / 9.0;
 
 /// Odds ratios beyond these are none that is told.
 const LN_FARTHEST: f64 = 14.0;
@@ -105,14 +108,18 @@ impl<'a> Likelihoods<'a> {
     }
 
     fn interval(&self, ratio: f64, alpha: f64) -> Odds {
+        let row = |odds: &[f64; 8], weight: f64| {
+            odds.map(ln)
+                .into_iter()
+                .zip(self.of(odds))
+                .map(move |(ln_psi, log)| (ln_psi, log, weight))
+        };
+        let mut grid: Vec<_> = row(&GRID, GRID_WEIGHT).chain(row(&BETTER, OTHER_WEIGHT)).collect();
         // psi = 1 has the likelihood 1: its normaliser is the sum of the hypergeometric mass.
-        let mut grid = vec![(0.0, 0.0)];
-        for row in &ROWS {
-            grid.extend(row.map(ln).into_iter().zip(self.of(row)));
-        }
-        let mixed = ln_sum_exp(grid.iter().map(|(_, log)| *log)) - ln(real(17));
+        grid.push((0.0, 0.0, OTHER_WEIGHT));
+        let mixed = ln_sum_exp(grid.iter().map(|(_, log, weight)| log + ln(*weight)));
         let best = grid.iter().copied().max_by(|one, other| one.1.total_cmp(&other.1));
-        let (best, _) = best.unwrap_or((0.0, 0.0));
+        let (best, ..) = best.unwrap_or((0.0, 0.0, 0.0));
         // The best of the grid is always inside: no mixture exceeds its largest part. The likelihood is log-concave in
         // ln psi, so there is one end on each side.
         let floor = mixed - ln(1.0 / alpha);

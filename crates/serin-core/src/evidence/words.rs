@@ -72,6 +72,15 @@ fn side(side: Side, name: &str) -> String {
     format!("{name} {} of {}{rate}", number(side.bad), number(side.requests))
 }
 
+/// An upper end; which large number it is tells nobody anything.
+fn upper(high: f64) -> String {
+    if high > 1_000.0 {
+        "over 1,000".to_owned()
+    } else {
+        about(high)
+    }
+}
+
 /// `5.1x [1.9, 20]`.
 #[must_use]
 pub fn odds(odds: &OddsRatio) -> String {
@@ -81,7 +90,7 @@ pub fn odds(odds: &OddsRatio) -> String {
     );
     let high = odds
         .high
-        .map_or_else(|| "unlimited".to_owned(), |high| about(high.get()));
+        .map_or_else(|| "unlimited".to_owned(), |high| upper(high.get()));
     format!("{estimate} [{}, {high}]", about(odds.low.get()))
 }
 
@@ -113,7 +122,12 @@ pub fn harm(evidence_of: &Evidence) -> String {
     } else {
         format!("evidence of harm {now}, below the {threshold} that would roll back")
     };
-    format!("{} in {} windows; {why}", metrics.join("; "), evidence_of.windows)
+    let windows = if evidence_of.windows == 1 { "window" } else { "windows" };
+    format!(
+        "{} in {} {windows}; {why}",
+        metrics.join("; "),
+        number(evidence_of.windows)
+    )
 }
 
 /// What a step still waits for, and how long that takes with so many canary requests a minute.
@@ -154,4 +168,24 @@ pub fn duration(seconds: f64) -> String {
         seconds if seconds < 36.0 * 3_600.0 => format!("{:.1} h", seconds / 3_600.0),
         seconds => format!("{:.1} days", seconds / 86_400.0),
     }
+}
+
+/// Why a canary is good enough.
+#[must_use]
+pub fn good(evidence_of: &Evidence) -> String {
+    let texts = evidence_of.metrics.iter().filter_map(|metric| {
+        let health = metric.health?;
+        let rate = format!("below {}", percent(health.tolerated_rate.get()));
+        let by_rate = health.ln_rate_below >= health.ln_threshold;
+        let goal = if by_rate {
+            rate
+        } else {
+            "little worse than the baseline at the most".to_owned()
+        };
+        let (one, other) = (health.ln_rate_below, health.ln_odds_below);
+        let reached = if by_rate { one } else { other };
+        let (reached, needed) = (evidence(reached), evidence(health.ln_threshold));
+        Some(format!("{} {goal}, evidence {reached} of {needed}", metric.metric))
+    });
+    texts.collect::<Vec<_>>().join("; ")
 }

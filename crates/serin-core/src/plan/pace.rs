@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::{
         percent::Percent,
-        plan::{MAX_STEPS, Step, default_steps},
+        plan::{Hold, MAX_STEPS, Step, default_steps},
     };
 
     #[test]
@@ -99,6 +99,7 @@ mod tests {
             final_bake_seconds: 600,
             tick_seconds: 60,
             approval_timeout_seconds: 86_400,
+            hold: Hold::default(),
         };
         assert_eq!(plan.tick(), 60);
         assert_eq!(plan.waiting_tick(SignedDuration::ZERO), 60);
@@ -109,7 +110,9 @@ mod tests {
 
     fn any_plan() -> impl Strategy<Value = Plan> {
         let steps = prop::collection::vec((1_u32..=1_209_600, any::<bool>()), 0..=MAX_STEPS);
-        (steps, 0_u32..=1_209_600, 5_u32..=600, 60_u32..=1_209_600).prop_map(|(steps, last, tick, approval)| Plan {
+        let hold = (prop_oneof![Just(0), 1_u32..=1_209_600], any::<bool>());
+        let clocks = (0_u32..=1_209_600, 5_u32..=600, 60_u32..=1_209_600, hold);
+        (steps, clocks).prop_map(|(steps, (last, tick, approval, hold))| Plan {
             steps: steps
                 .into_iter()
                 .zip(1..)
@@ -122,6 +125,10 @@ mod tests {
             final_bake_seconds: last,
             tick_seconds: tick,
             approval_timeout_seconds: approval,
+            hold: Hold {
+                max_seconds: hold.0,
+                then_asks: hold.1,
+            },
         })
     }
 

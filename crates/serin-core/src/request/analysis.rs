@@ -59,7 +59,7 @@ pub(super) fn one(reader: &mut Reader, field: &Field<'_>, api: &str, stage_name:
         ("advance", OnInconclusive::Advance),
         ("rollBack", OnInconclusive::RollBack),
     ];
-    let policy = or(object.get("onInconclusive"), OnInconclusive::Hold, |field| {
+    let policy = or(object.get("onInconclusive"), OnInconclusive::RollBack, |field| {
         reader.word(field, &policies)
     });
     let source = or(object.get("source"), usual.source, |field| {

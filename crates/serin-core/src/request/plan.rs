@@ -1,9 +1,10 @@
 //! The plan of a request: a preset, a regular plan or a list of steps, and its clocks.
 
 use crate::{
+    analysis::Analysis,
     fields::{Field, Object, Reader, brief},
     percent::Percent,
-    plan::{self, MAX_STEPS, Plan, Step},
+    plan::{self, Hold, MAX_STEPS, Plan, Step},
     timing::LONGEST_ROLLOUT,
 };
 
@@ -26,12 +27,19 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Option<Plan> {
         final_bake_seconds: final_bake?,
         tick_seconds: tick?,
         approval_timeout_seconds: approval?,
+        hold: Hold::default(),
     };
+    Some(plan)
+}
+
+/// The plan with what the analysis may add to its bakes, if it is not too long then.
+pub(super) fn with_holds(reader: &mut Reader, mut plan: Plan, analysis: Option<&Analysis>) -> Option<Plan> {
+    plan.hold = analysis.map_or_else(Hold::default, Analysis::hold);
     if plan.longest() > LONGEST_ROLLOUT {
         let hours = plan.longest().as_hours();
         reader.fault(
             "plan",
-            format!("{hours} hours with all bakes and approvals"),
+            format!("{hours} hours with all bakes, holds and approvals"),
             "at most 14 days (336 hours) in all",
         );
         return None;

@@ -100,9 +100,5 @@ pub(super) struct AtStart {
 
 fn without_data(name: &str) -> Finding {
     let text = format!("alarm {name} has no data yet");
-    Finding {
-        subject: format!("alarm {name}"),
-        verdict: Verdict::Inconclusive,
-        text,
-    }
+    Finding::new(format!("alarm {name}"), Verdict::Inconclusive, text)
 }

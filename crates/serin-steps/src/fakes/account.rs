@@ -26,12 +26,16 @@ pub struct FakeAlarm {
 }
 
 /// Requests a minute of both sides, as CloudWatch would count them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Traffic {
     /// The canary's.
     pub canary: u64,
     /// The baseline's.
     pub baseline: u64,
+    /// The canary's bad ones, by every metric.
+    pub canary_bad: u64,
+    /// The baseline's bad ones.
+    pub baseline_bad: u64,
 }
 
 /// What an account holds.
@@ -51,8 +55,8 @@ pub struct Account {
     pub watched: BTreeSet<StageId>,
     /// The alarms by name.
     pub alarms: BTreeMap<String, FakeAlarm>,
-    /// The traffic that the metrics tell of.
-    pub traffic: Traffic,
+    /// The traffic that the metrics tell of, each from a moment on.
+    traffic: Vec<(Timestamp, Traffic)>,
     /// The executions that do not run any more, and how they ended.
     pub ended_executions: BTreeMap<ExecutionArn, String>,
 }
@@ -69,12 +73,30 @@ impl Account {
             rollouts: BTreeMap::new(),
             watched: BTreeSet::new(),
             alarms: BTreeMap::new(),
-            traffic: Traffic {
-                canary: 10,
-                baseline: 100,
-            },
+            traffic: Vec::new(),
             ended_executions: BTreeMap::new(),
         }
+    }
+
+    /// The traffic that the metrics tell of from now on.
+    pub fn set_traffic(&mut self, traffic: Traffic) {
+        self.traffic.push((self.now, traffic));
+    }
+
+    /// The traffic of the window that begins then.
+    #[must_use]
+    pub fn traffic_at(&self, start: Timestamp) -> Traffic {
+        let usual = Traffic {
+            canary: 10,
+            baseline: 100,
+            ..Traffic::default()
+        };
+        let known = self.traffic.iter().rev();
+        known
+            .filter(|(from, _)| *from <= start)
+            .map(|(_, traffic)| *traffic)
+            .next()
+            .unwrap_or(usual)
     }
 
     /// DescribeExecution.

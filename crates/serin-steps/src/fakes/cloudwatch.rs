@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serin_core::{
     alarm::{AlarmKind, AlarmReading},
-    analysis::{Analysis, Window},
+    analysis::{Analysis, Bad, Window},
     document::Document,
 };
 
@@ -55,11 +55,20 @@ impl Metrics for FakeAws {
         self.call("GetMetricData", |account| {
             let length = SignedDuration::from_secs(analysis.window_seconds.into());
             let starts = std::iter::successors(Some(from), |start| start.checked_add(length).ok());
-            let window = |start| Window {
-                start,
-                canary_requests: account.traffic.canary,
-                baseline_requests: account.traffic.baseline,
-                bad: Vec::new(),
+            let window = |start| {
+                let traffic = account.traffic_at(start);
+                let metrics = analysis.metrics.iter();
+                Window {
+                    start,
+                    canary_requests: traffic.canary,
+                    baseline_requests: traffic.baseline,
+                    bad: metrics
+                        .map(|_| Bad {
+                            canary: traffic.canary_bad,
+                            baseline: traffic.baseline_bad,
+                        })
+                        .collect(),
+                }
             };
             Ok(starts.take_while(|start| *start < to).map(window).collect())
         })

@@ -227,7 +227,7 @@ fn holds_for_approval_count_into_the_fourteen_days() {
     assert_faults(vec![(
         request.clone(),
         "plan",
-        "336 hours with all bakes and approvals",
+        "336 hours with all bakes, holds and approvals",
     )]);
     request["plan"]["steps"][1]["approval"] = json!(false);
     assert_eq!(read(&request).plan.longest().as_hours(), 7 * 24);

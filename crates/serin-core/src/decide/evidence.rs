@@ -1,0 +1,142 @@
+//! What the windows say: evidence of harm rolls back, and a gate waits for evidence of health.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Look, Ruling, ask, clock, roll_back};
+use crate::{
+    analysis::{Mode, OnInconclusive, Span, Window},
+    claim::later,
+    decision::{Decision, Finding, Verdict},
+    document::{Document, ReasonKind},
+    evidence::{
+        judge::{Evidence, Judge},
+        real::{count, real},
+        words,
+    },
+};
+
+/// The clean windows at the present share.
+pub(super) fn present<'a>(document: &Document, look: &'a Look) -> &'a [Window] {
+    let span = Span {
+        from: document.progress.since,
+        to: look.now,
+    };
+    document.analysis.within(&look.windows, span, look.now)
+}
+
+/// The clean windows of the bakes before the present one.
+fn past<'a>(document: &'a Document, look: &'a Look) -> impl Iterator<Item = &'a Window> {
+    let spans = document.progress.past.iter();
+    spans.flat_map(|span| document.analysis.within(&look.windows, *span, look.now))
+}
+
+/// Weighs the windows of the whole rollout, and notes what they say. Nothing after promotion: there is no canary any more.
+pub(super) fn weigh(document: &Document, look: &Look, findings: &mut Vec<Finding>) -> Option<Evidence> {
+    let analysis = &document.analysis;
+    if analysis.mode == Mode::Off || analysis.metrics.is_empty() || document.progress.promoted {
+        return None;
+    }
+    let present = present(document, look);
+    let mut judge = Judge::new(analysis);
+    past(document, look)
+        .chain(present)
+        .for_each(|window| judge.push(window));
+    let evidence = judge.evidence(present.len());
+    if evidence.windows > 0 {
+        findings.push(told(&evidence));
+    }
+    Some(evidence)
+}
+
+fn told(evidence: &Evidence) -> Finding {
+    let verdict = if evidence.harmful {
+        Verdict::Harmful
+    } else if evidence.metrics.iter().any(|metric| metric.canary.requests == 0) {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Healthy
+    };
+    Finding {
+        evidence: Some(Box::new(evidence.clone())),
+        ..Finding::new("evidence", verdict, words::harm(evidence))
+    }
+}
+
+/// Where the bake is over and a gate is not satisfied: what happens instead of going on.
+pub(super) fn gate(
+    document: &Document,
+    look: &Look,
+    evidence: Option<&Evidence>,
+    findings: &mut Vec<Finding>,
+) -> Option<Ruling> {
+    let (step, evidence) = (document.step()?, evidence?);
+    let analysis = &document.analysis;
+    let bake = SignedDuration::from_secs(step.bake_seconds.into());
+    let baked = later(document.progress.since, bake);
+    if analysis.mode != Mode::Gate || look.now < baked {
+        return None;
+    }
+    if evidence.is_healthy() {
+        let text = format!(
+            "good enough at {} %: {}",
+            document.progress.percent,
+            words::good(evidence)
+        );
+        findings.push(Finding::new("health", Verdict::Healthy, text));
+        return None;
+    }
+    let waiting = words::waiting(evidence, per_minute(document, look));
+    let hold = SignedDuration::from_secs(analysis.max_hold_seconds.into());
+    let until = later(baked, hold);
+    if look.now < until {
+        return Some(held(&waiting, until));
+    }
+    let text = format!(
+        "no evidence of health after {} s of holding: {waiting}",
+        analysis.max_hold_seconds
+    );
+    match analysis.on_inconclusive {
+        OnInconclusive::RollBack => Some(roll_back(ReasonKind::Evidence, "health", text, look.now)),
+        OnInconclusive::Advance => {
+            findings.push(Finding::new(
+                "health",
+                Verdict::Inconclusive,
+                format!("{text}; goes on as planned"),
+            ));
+            None
+        }
+        OnInconclusive::Hold => {
+            findings.push(Finding::new(
+                "health",
+                Verdict::Inconclusive,
+                format!("{text}; a person decides"),
+            ));
+            Some(ask(document, look))
+        }
+    }
+}
+
+fn held(waiting: &str, until: Timestamp) -> Ruling {
+    let text = format!(
+        "held for evidence of health, until {} at the latest: {waiting}",
+        clock(until)
+    );
+    Ruling {
+        decision: Decision::Hold,
+        until,
+        finding: Finding::new("health", Verdict::Inconclusive, text),
+        reason: None,
+    }
+}
+
+/// Requests a minute that the canary has had lately.
+fn per_minute(document: &Document, look: &Look) -> f64 {
+    let windows = present(document, look);
+    let latest = windows.get(windows.len().saturating_sub(10)..).unwrap_or_default();
+    if latest.is_empty() {
+        return 0.0;
+    }
+    let requests: f64 = latest.iter().map(|window| real(window.canary_requests)).sum();
+    let minutes = count(latest.len()) * f64::from(document.analysis.window_seconds) / 60.0;
+    requests / minutes
+}

@@ -1,0 +1,257 @@
+//! Evidence of harm goes back whatever the step, a gate waits for evidence of health, and a guard slows nothing down.
+
+use super::*;
+use crate::{
+    analysis::{Bad, Metric, MetricKind, OnInconclusive},
+    decide::Replay,
+};
+
+/// Requests and server errors of both sides in the window of that minute.
+fn window(minute: i64, [canary, baseline, canary_bad, baseline_bad]: [u64; 4]) -> Window {
+    Window {
+        start: at(minute * 60),
+        canary_requests: canary,
+        baseline_requests: baseline,
+        bad: vec![Bad {
+            canary: canary_bad,
+            baseline: baseline_bad,
+        }],
+    }
+}
+
+fn judged(mode: Mode, steps: Vec<Step>) -> Document {
+    let mut document = document(steps);
+    document.analysis.mode = mode;
+    document.analysis.metrics = vec![Metric::new(MetricKind::ServerErrors)];
+    document.analysis.max_hold_seconds = 1_800;
+    document
+}
+
+fn seen(document: &Document, second: i64, windows: Vec<Window>) -> Look {
+    Look {
+        windows,
+        ..look(second, document.progress.percent)
+    }
+}
+
+fn finding<'a>(document: &'a Document, subject: &str) -> &'a Finding {
+    let found = document.findings.iter().find(|finding| finding.subject == subject);
+    found.unwrap_or_else(|| panic!("no finding of {subject}: {:?}", document.findings))
+}
+
+/// The three windows of the first published example.
+fn harmful() -> Vec<Window> {
+    vec![
+        window(2, [60, 540, 1, 0]),
+        window(3, [60, 540, 2, 0]),
+        window(4, [60, 540, 1, 0]),
+    ]
+}
+
+#[test]
+fn evidence_of_harm_rolls_back_with_its_numbers() {
+    let document = judged(Mode::Guard, vec![step(10, 3_600, false)]);
+    let earlier = decide(document.clone(), &seen(&document, 400, harmful()));
+    assert_eq!(earlier.decision, Decision::Bake, "the third window settles at 420");
+    assert_eq!(
+        finding(&earlier, "evidence").text,
+        "server errors: canary 3 of 120 (2.5 %), baseline 0 of 1,080 (0 %), only the canary [0.5, unlimited] in 2 windows; \
+         evidence of harm 134, below the 1,000 that would roll back"
+    );
+
+    let decided = decide(document.clone(), &seen(&document, 420, harmful()));
+    assert_eq!(decided.decision, Decision::RollBack);
+    let reason = decided.reason.as_ref().unwrap();
+    assert_eq!(reason.kind, ReasonKind::Evidence);
+    assert_eq!(
+        reason.text,
+        "server errors: canary 4 of 180 (2.2 %), baseline 0 of 1,620 (0 %), only the canary [1.0, unlimited] in 3 windows; \
+         evidence of harm 1,063, 1,000 rolls back; a healthy release gets there with a chance of 0.1 %"
+    );
+    let evidence = finding(&decided, "evidence").evidence.as_ref().unwrap();
+    assert_eq!(evidence.ln_e.to_string(), "6.96929");
+    assert!(evidence.harmful && evidence.metrics[0].canary.bad == 4);
+}
+
+#[test]
+fn the_same_errors_on_both_sides_go_on() {
+    let document = judged(Mode::Guard, vec![step(10, 300, false), step(50, 300, false)]);
+    let outage = vec![window(2, [60, 540, 30, 270])];
+    let decided = decide(document.clone(), &seen(&document, 300, outage));
+    assert_eq!(decided.decision, Decision::Advance, "{:?}", decided.findings);
+}
+
+#[test]
+fn windows_around_a_change_of_traffic_are_no_evidence() {
+    let document = judged(Mode::Guard, vec![step(10, 3_600, false)]);
+    let masked = [0, 1].map(|minute| window(minute, [60, 540, 60, 0]));
+    let decided = decide(document.clone(), &seen(&document, 420, masked.to_vec()));
+    assert_eq!(decided.decision, Decision::Bake);
+    assert!(decided.findings.iter().all(|finding| finding.evidence.is_none()));
+}
+
+#[test]
+fn the_evidence_of_earlier_steps_counts_because_alpha_is_per_rollout() {
+    let mut document = judged(Mode::Guard, vec![step(10, 300, false), step(50, 3_600, false)]);
+    let mut windows = harmful();
+    let last = windows.pop().unwrap();
+    let first = decide(document.clone(), &seen(&document, 300, windows.clone()));
+    assert_eq!((first.decision, first.progress.past.len()), (Decision::Advance, 1));
+
+    document = first;
+    document.progress.since = at(310);
+    document.progress.percent = document.step().unwrap().percent;
+    windows.push(Window {
+        start: at(7 * 60),
+        ..last
+    });
+    let decided = decide(document.clone(), &seen(&document, 600, windows));
+    // The window of minute 3 was not settled when the step was left, and counts now that it is.
+    assert_eq!(finding(&decided, "evidence").evidence.as_ref().unwrap().windows, 3);
+    assert_eq!(decided.decision, Decision::RollBack);
+}
+
+#[test]
+fn a_disturbed_bake_is_no_evidence() {
+    let document = judged(Mode::Guard, vec![step(10, 3_600, false)]);
+    let mut look = seen(&document, 240, Vec::new());
+    look.stage = stage(Percent::ALL);
+    let restarted = decide(document, &look);
+    assert_eq!(
+        (restarted.decision, restarted.progress.past.len()),
+        (Decision::Advance, 0)
+    );
+}
+
+#[test]
+fn a_gate_waits_for_health_and_says_how_long_that_takes() {
+    let document = judged(Mode::Gate, vec![step(10, 300, false), step(50, 300, false)]);
+    let windows: Vec<_> = (2..30).map(|minute| window(minute, [30, 270, 0, 0])).collect();
+    let held = decide(document.clone(), &seen(&document, 300, windows.clone()));
+    assert_eq!(held.decision, Decision::Hold);
+    assert_eq!(
+        finding(&held, "health").text,
+        "held for evidence of health, until 2026-03-01T03:35:00Z at the latest: server errors below 1 %: about 407 more \
+         canary requests, 14 min at 30 a minute"
+    );
+    let advanced = decide(document.clone(), &seen(&document, 960, windows));
+    assert_eq!(advanced.decision, Decision::Advance, "{:?}", advanced.findings);
+    assert_eq!(
+        finding(&advanced, "health").text,
+        "good enough at 10 %: server errors below 1 %, evidence 21 of 20"
+    );
+}
+
+#[test]
+fn no_traffic_is_never_health() {
+    let document = judged(Mode::Gate, vec![step(10, 300, false)]);
+    let windows: Vec<_> = (2..30).map(|minute| window(minute, [0, 0, 0, 0])).collect();
+    let held = decide(document.clone(), &seen(&document, 1_200, windows));
+    assert_eq!(held.decision, Decision::Hold);
+    assert!(
+        finding(&held, "health")
+            .text
+            .ends_with("more canary requests, of which none arrive")
+    );
+    assert_eq!(
+        decide(document.clone(), &seen(&document, 1_200, Vec::new())).decision,
+        Decision::Hold
+    );
+}
+
+#[test]
+fn a_step_that_stays_inconclusive_does_what_the_plan_says() {
+    let decided = |policy| {
+        let mut document = judged(Mode::Gate, vec![step(10, 300, false), step(50, 300, false)]);
+        document.analysis.on_inconclusive = policy;
+        let decided = decide(
+            document.clone(),
+            &seen(&document, 2_100, vec![window(2, [30, 270, 1, 0])]),
+        );
+        (decided.decision, decided)
+    };
+    assert_eq!(decided(OnInconclusive::Advance).0, Decision::Advance);
+    let (decision, back) = decided(OnInconclusive::RollBack);
+    assert_eq!(
+        (decision, back.reason.unwrap().kind),
+        (Decision::RollBack, ReasonKind::Evidence)
+    );
+    let (decision, asked) = decided(OnInconclusive::Hold);
+    assert_eq!(decision, Decision::AwaitApproval);
+    let mut look = seen(&asked, 2_200, Vec::new());
+    look.instruction = Some(said(InstructionKind::Approve, 0));
+    assert_eq!(decide(asked, &look).decision, Decision::Advance);
+}
+
+#[test]
+fn a_gate_needs_every_metric_to_be_good_enough() {
+    let mut document = judged(Mode::Gate, vec![step(10, 300, false)]);
+    document.analysis.metrics.push(Metric::new(MetricKind::ClientErrors));
+    let windows = |client_errors| -> Vec<_> {
+        let both = |minute| {
+            let mut window = window(minute, [100, 900, 0, 0]);
+            window.bad.push(Bad {
+                canary: client_errors,
+                baseline: 6 * client_errors,
+            });
+            window
+        };
+        (2..12).map(both).collect()
+    };
+    assert_eq!(
+        decide(document.clone(), &seen(&document, 840, windows(0))).decision,
+        Decision::Promote
+    );
+    let decided = decide(document.clone(), &seen(&document, 840, windows(6)));
+    assert_eq!(decided.decision, Decision::Hold);
+    let text = &finding(&decided, "health").text;
+    assert!(
+        text.contains("client errors below 5 %") && !text.contains("server errors"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_decision_can_be_made_again_to_the_byte() {
+    let document = judged(Mode::Gate, vec![step(10, 300, false)]);
+    let look = seen(&document, 420, harmful());
+    let replay = Replay { document, look };
+    let recorded = serde_json::to_string(&replay).unwrap();
+    let decided = serde_json::to_string(&replay.decide()).unwrap();
+    let again: Replay = serde_json::from_str(&recorded).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), recorded);
+    assert_eq!(serde_json::to_string(&again.decide()).unwrap(), decided);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_guard_never_slows_a_rollout_that_does_no_harm((mut document, mut look) in any_case()) {
+        document.analysis.metrics = vec![Metric::new(MetricKind::ServerErrors)];
+        document.analysis.mode = Mode::Guard;
+        // With some canary traffic: without any, the wiring is at fault, which is not a matter of evidence.
+        for window in &mut look.windows {
+            window.canary_requests += 1;
+        }
+        let guarded = decide(document.clone(), &look);
+        document.analysis.mode = Mode::Off;
+        prop_assert_eq!(guarded.decision, decide(document, &look).decision);
+    }
+
+    #[test]
+    fn more_errors_of_the_canary_never_help_it((mut document, mut look) in any_case(), more in 0_u64..50) {
+        document.analysis.metrics = vec![Metric::new(MetricKind::ServerErrors)];
+        document.analysis.mode = Mode::Guard;
+        for window in &mut look.windows {
+            window.canary_requests += 60;
+            window.bad = vec![Bad { canary: 1, baseline: 0 }];
+        }
+        let before = decide(document.clone(), &look).decision;
+        for window in &mut look.windows {
+            window.bad[0].canary += more;
+        }
+        let after = decide(document, &look).decision;
+        prop_assert!(before != Decision::RollBack || after == Decision::RollBack);
+    }
+}

@@ -1,0 +1,176 @@
+//! What the counts of both sides do to a rollout while every alarm is OK.
+
+use serde_json::{Value, json};
+use serin_core::{decide::Decision, timeline::Entry};
+use serin_steps::fakes::Traffic;
+use serin_tests::{
+    machine::End,
+    simulation::{API, Simulation},
+};
+
+fn release(analysis: &Value) -> Value {
+    json!({ "restApiId": API, "stageName": "prod", "analysis": analysis })
+}
+
+/// Six hundred requests a minute at 5 %.
+fn counts(canary_bad: u64, baseline_bad: u64) -> Traffic {
+    Traffic {
+        canary: 30,
+        baseline: 570,
+        canary_bad,
+        baseline_bad,
+    }
+}
+
+fn evaluations(world: &Simulation) -> Vec<Entry> {
+    let entries = world.aws.account().timeline.clone();
+    entries.into_iter().filter(|entry| entry.by == "evaluate").collect()
+}
+
+#[test]
+fn a_canary_that_is_a_little_worse_is_taken_back_by_evidence_alone() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(2, 1));
+    world.start("r1", release(&json!({})));
+    world.run();
+    let (error, cause) = world.failure("r1");
+    assert_eq!(error, "RolledBack");
+    assert!(
+        cause.starts_with("server errors: canary 6 of 90 (6.7 %), baseline 3 of 1,710 (0.175 %)"),
+        "{cause}"
+    );
+    assert!(
+        cause.contains("1,000 rolls back; a healthy release gets there with a chance of 0.1 %"),
+        "{cause}"
+    );
+    assert_eq!(world.shares(), ["-", "0", "5", "-"]);
+    assert!(world.can_be_deployed_to());
+}
+
+#[test]
+fn an_outage_of_both_sides_does_not_stop_a_healthy_canary() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(0, 1));
+    world.at(200, |world| world.set_counts(counts(15, 280)));
+    world.at(600, |world| world.set_counts(counts(0, 2)));
+    world.start("r1", release(&json!({})));
+    world.run();
+    assert!(
+        matches!(world.ended("r1"), End::Succeeded(_)),
+        "{:?}",
+        world.ended("r1")
+    );
+}
+
+#[test]
+fn a_leak_that_begins_in_a_later_step_is_noticed_there() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(0, 1));
+    world.at(900, |world| world.set_counts(counts(3, 1)));
+    world.start("r1", release(&json!({})));
+    world.run();
+    assert_eq!(world.failure("r1").0, "RolledBack");
+    assert_eq!(world.shares(), ["-", "0", "5", "25", "-"]);
+}
+
+#[test]
+fn a_switched_off_analysis_reads_no_metric() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(30, 0));
+    world.start("r1", release(&json!({ "mode": "off" })));
+    world.run();
+    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert!(!world.aws.account().calls.contains(&"GetMetricData"));
+}
+
+#[test]
+fn a_look_reads_all_metrics_with_one_call() {
+    let mut world = Simulation::new();
+    world.start(
+        "r1",
+        release(&json!({ "metrics": [{ "kind": "serverErrors" }, { "kind": "clientErrors" }] })),
+    );
+    world.run();
+    let looks = world.invocations.iter().filter(|(function, _)| function == "evaluate");
+    for (_, calls) in looks {
+        assert!(
+            calls.iter().filter(|call| **call == "GetMetricData").count() <= 1,
+            "{calls:?}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_leaves_a_step_as_soon_as_its_bake_is_over_and_it_is_good_enough() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(0, 1));
+    let mut input = release(&json!({ "mode": "gate", "metrics": [{ "kind": "serverErrors", "toleratedRate": 0.02 }] }));
+    input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 60 }, { "percent": 50, "bakeSeconds": 600 }] });
+    world.start("r1", input);
+    world.run();
+    assert!(
+        matches!(world.ended("r1"), End::Succeeded(_)),
+        "{:?}",
+        world.ended("r1")
+    );
+    let told = world.timeline();
+    let held = told.iter().filter(|line| line.starts_with("evaluate: hold")).count();
+    assert!(
+        (8..=11).contains(&held),
+        "6 windows of 30 requests, 2 masked and 2 to settle, held for {held} minutes"
+    );
+    assert!(told[0].contains("begin"), "{told:?}");
+    let begin = &world.aws.account().timeline[0];
+    let text = &begin.findings[0].text;
+    assert!(
+        text.contains("too short to judge: so it will be held for evidence of health"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_gate_without_traffic_ends_as_the_plan_says() {
+    for (policy, error) in [
+        ("rollBack", Some("RolledBack")),
+        ("advance", None),
+        ("hold", Some("RolledBack")),
+    ] {
+        let mut world = Simulation::new();
+        world.set_traffic(0, 0);
+        let mut input = release(&json!({ "mode": "gate", "maxHoldSeconds": 900, "onInconclusive": policy }));
+        input["plan"] = json!("Canary10Percent5Minutes");
+        input["approvalTimeoutSeconds"] = json!(600);
+        world.start("r1", input);
+        world.run();
+        match error {
+            None => assert!(matches!(world.ended("r1"), End::Succeeded(_)), "{policy}"),
+            Some(error) => assert_eq!(world.failure("r1").0, error, "{policy}"),
+        }
+        let asked = evaluations(&world)
+            .iter()
+            .any(|entry| entry.decision == Some(Decision::AwaitApproval));
+        assert_eq!(asked, policy == "hold", "{policy}");
+    }
+}
+
+#[test]
+fn every_decision_can_be_made_again_from_the_timeline_to_the_same_bytes() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(0, 1));
+    world.at(1_300, |world| world.set_counts(counts(3, 1)));
+    world.start(
+        "r1",
+        release(&json!({ "mode": "gate", "metrics": [{ "kind": "serverErrors", "toleratedRate": 0.05 }] })),
+    );
+    world.run();
+    let evaluations = evaluations(&world);
+    assert!(evaluations.len() > 15, "{:?}", world.timeline());
+    for entry in evaluations {
+        let stored = serde_json::to_string(&entry).unwrap();
+        let entry: Entry = serde_json::from_str(&stored).unwrap();
+        let again = entry.replay.clone().unwrap().decide();
+        assert_eq!(Some(again.decision), entry.decision);
+        let bytes = |findings| serde_json::to_string(findings).unwrap();
+        assert_eq!(bytes(&again.findings), bytes(&entry.findings));
+    }
+}

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, SdkConfig,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
 use aws_smithy_http_client::{
-    Builder,
+    Connector,
     tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use serin_core::timing;
 
@@ -41,11 +49,11 @@ impl Config {
         let retries = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF);
-        let client = Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        // Lambda gives region and credentials in the environment, always: no need to make what would look elsewhere.
         let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(client)
+            .region(EnvironmentVariableRegionProvider::new())
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .http_client(http_client())
             .timeout_config(timeouts)
             .retry_config(retries)
             .load()
@@ -60,4 +68,16 @@ impl Config {
     pub fn variable(name: &'static str) -> Result<String, ConfigError> {
         std::env::var(name).map_err(|_| ConfigError(name))
     }
+}
+
+/// One connector for all clients, made while the function starts. The SDK's own makes one for every client and another at the
+/// first call, and each of them reads the system's certificates into a store of its own.
+fn http_client() -> SharedHttpClient {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
 }

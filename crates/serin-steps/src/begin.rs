@@ -265,6 +265,14 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
     }
 }
 
+fn no_such_stage(request: &Request) -> Faults {
+    let given = format!(
+        "{:?}, which API {} does not have",
+        request.stage.stage_name, request.stage.rest_api_id
+    );
+    Faults::one("stageName", given, "one of its stages")
+}
+
 /// Says per step, from the start, where only alarms will judge, or what a gate will wait for.
 fn too_short(plan: &Plan, analysis: &Analysis) -> Vec<Finding> {
     if analysis.mode == Mode::Off {

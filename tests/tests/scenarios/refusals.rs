@@ -94,6 +94,12 @@ fn with_alarms(mut input: Value) -> Value {
 fn an_unknown_stage_is_refused() {
     let input = json!({ "restApiId": API, "stageName": "production" });
     let mut world = Simulation::new();
+    world.start("r2", input.clone());
+    world.run();
+    assert!(
+        world.failure("r2").1.contains("stageName: \"production\""),
+        "also where it names no alarms"
+    );
     world.start("r1", with_alarms(input));
     world.run();
     let (error, cause) = world.failure("r1");

@@ -8,10 +8,13 @@ use serin_core::{
     request::Request,
 };
 
-use super::Begin;
-use crate::{error::Stepped, ports::Alarms};
+use super::{Begin, no_such_stage};
+use crate::{
+    error::Stepped,
+    ports::{Alarms, CallError, Gateway},
+};
 
-impl<G: Sync, C: Sync, A: Alarms, K: Sync> Begin<'_, G, C, A, K> {
+impl<G: Gateway, C: Sync, A: Alarms, K: Sync> Begin<'_, G, C, A, K> {
     /// The alarms of the plan: those asked for, all of which must exist, or the stage's own.
     pub(super) async fn guards(&self, request: &Request) -> Stepped<Vec<PlannedAlarm>> {
         let Some(planned) = &request.alarms else {
@@ -44,6 +47,9 @@ impl<G: Sync, C: Sync, A: Alarms, K: Sync> Begin<'_, G, C, A, K> {
     async fn own_alarms(&self, request: &Request) -> Stepped<Vec<PlannedAlarm>> {
         let prefix = request.stage.alarm_prefix();
         let found = self.alarms.with_prefix(&AlarmKind::ALL, &prefix).await?;
+        if found.is_empty() && matches!(self.gateway.stage(&request.stage).await, Err(CallError::NotFound(_))) {
+            return Err(no_such_stage(request).into()); // It has no alarms because it is no stage.
+        }
         let given = match found.len() {
             0 => format!("nothing, and there is no alarm whose name begins with {prefix:?}"),
             1..=serin_core::alarm::MAX_ALARMS => {

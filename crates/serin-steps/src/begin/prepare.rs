@@ -9,7 +9,7 @@ use serin_core::{
     timing::LAST_WRITE,
 };
 
-use super::{Begin, guards::AtStart, lost};
+use super::{Begin, guards::AtStart, lost, no_such_stage};
 use crate::{
     error::{StepError, Stepped},
     ports::{Alarms, CallError, Claims, Clock, Gateway, Written},
@@ -46,13 +46,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
     /// stage before its baseline is recorded.
     async fn look(&self, request: &Request, claim: &Claim) -> Stepped<StageView> {
         let view = match self.gateway.stage(&request.stage).await {
-            Err(CallError::NotFound(_)) => {
-                let given = format!(
-                    "{:?}, which API {} does not have",
-                    request.stage.stage_name, request.stage.rest_api_id
-                );
-                return Err(Faults::one("stageName", given, "one of its stages").into());
-            }
+            Err(CallError::NotFound(_)) => return Err(no_such_stage(request).into()),
             view => view?,
         };
         let ours = claim

@@ -19,7 +19,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{}: {} was given; allowed: {}",
+            "{}: given {}; allowed: {}",
             self.path, self.given, self.allowed
         )
     }

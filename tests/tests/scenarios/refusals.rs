@@ -68,11 +68,7 @@ fn an_input_that_is_no_object_is_refused() {
 fn an_empty_object_is_told_everything_that_it_lacks() {
     invalid(
         json!({}),
-        &[
-            "2 faults",
-            "restApiId: nothing was given",
-            "stageName: nothing was given",
-        ],
+        &["2 faults", "restApiId: given nothing", "stageName: given nothing"],
     );
 }
 
@@ -81,7 +77,7 @@ fn an_unknown_or_http_api_is_refused() {
     let input = json!({ "restApiId": "h2t3p4", "stageName": "prod" });
     invalid(
         with_alarms(input),
-        &["restApiId: \"h2t3p4\"", "HTTP and WebSocket APIs have no canary"],
+        &["restApiId: given \"h2t3p4\"", "HTTP and WebSocket APIs have no canary"],
     );
 }
 
@@ -97,7 +93,7 @@ fn an_unknown_stage_is_refused() {
     world.start("r2", input.clone());
     world.run();
     assert!(
-        world.failure("r2").1.contains("stageName: \"production\""),
+        world.failure("r2").1.contains("stageName: given \"production\""),
         "also where it names no alarms"
     );
     world.start("r1", with_alarms(input));
@@ -105,7 +101,7 @@ fn an_unknown_stage_is_refused() {
     let (error, cause) = world.failure("r1");
     assert_eq!(error, "InvalidInput");
     assert!(
-        cause.contains("stageName: \"production\", which API a1b2c3 does not have"),
+        cause.contains("stageName: given \"production\", which API a1b2c3 does not have"),
         "{cause}"
     );
     assert!(world.aws.account().claims.is_empty() && world.aws.account().guards.is_empty());
@@ -117,7 +113,7 @@ fn missing_alarms_are_all_named() {
     let input = with("alarms", json!([CANARY, "typo-1", "typo-2"]));
     invalid(
         input,
-        &["alarms[1]: \"typo-1\"", "alarms[2]: \"typo-2\"", "which does not exist"],
+        &["alarms[1]: given \"typo-1\"", "alarms[2]: given \"typo-2\"", "which does not exist"],
     );
 }
 
@@ -206,7 +202,7 @@ fn a_deployment_of_another_api_is_refused() {
     let input = with("canary", json!({ "deploymentId": "z9z9z9" }));
     invalid(
         input,
-        &["canary.deploymentId: \"z9z9z9\", which API a1b2c3 does not have"],
+        &["canary.deploymentId: given \"z9z9z9\", which API a1b2c3 does not have"],
     );
 }
 
@@ -215,7 +211,7 @@ fn a_release_of_what_is_there_already_is_refused() {
     let same = json!({ "deploymentId": "baseline", "stageVariableOverrides": { "alias": "recommendation-v1" } });
     invalid(
         with("canary", same),
-        &["canary: deployment baseline", "which the stage already has"],
+        &["canary: given deployment baseline", "which the stage already has"],
     );
 }
 
@@ -223,28 +219,28 @@ fn a_release_of_what_is_there_already_is_refused() {
 fn percentages_must_rise_to_at_most_100_with_two_decimals() {
     invalid(
         steps(&[json!(25), json!(5)]),
-        &["plan.steps[1].percent: 5 was given", "above 25 and at most 100"],
+        &["plan.steps[1].percent: given 5", "above 25 and at most 100"],
     );
-    invalid(steps(&[json!(5), json!(5)]), &["plan.steps[1].percent: 5 was given"]);
-    invalid(steps(&[json!(100.01)]), &["plan.steps[0].percent: 100.01 was given"]);
+    invalid(steps(&[json!(5), json!(5)]), &["plan.steps[1].percent: given 5"]);
+    invalid(steps(&[json!(100.01)]), &["plan.steps[0].percent: given 100.01"]);
     invalid(
         steps(&[json!(5.125)]),
-        &["plan.steps[0].percent: 5.125 was given", "at most two decimals"],
+        &["plan.steps[0].percent: given 5.125", "at most two decimals"],
     );
-    invalid(steps(&[json!(0)]), &["plan.steps[0].percent: 0 was given"]);
-    invalid(steps(&[json!("5")]), &["plan.steps[0].percent: \"5\" was given"]);
+    invalid(steps(&[json!(0)]), &["plan.steps[0].percent: given 0"]);
+    invalid(steps(&[json!("5")]), &["plan.steps[0].percent: given \"5\""]);
 }
 
 #[test]
 fn a_plan_needs_steps_and_must_end_within_14_days() {
-    invalid(steps(&[]), &["plan.steps: 0 of them", "1 to 100 steps"]);
+    invalid(steps(&[]), &["plan.steps: given 0 of them", "1 to 100 steps"]);
     invalid(
         with("finalBakeSeconds", json!(1_209_600)),
-        &["plan: 336 hours", "at most 14 days"],
+        &["plan: given 336 hours", "at most 14 days"],
     );
     invalid(
         with("plan", json!("Canary20Percent5Minutes")),
-        &["plan: \"Canary20Percent5Minutes\"", "Canary10Percent5Minutes"],
+        &["plan: given \"Canary20Percent5Minutes\"", "Canary10Percent5Minutes"],
     );
 }
 
@@ -264,11 +260,11 @@ fn a_hook_outside_the_pattern_or_the_account_is_refused() {
 fn a_misspelt_field_is_not_ignored() {
     invalid(
         with("alarm", json!([CANARY])),
-        &["alarm: an unknown field was given", "alarms"],
+        &["alarm: given an unknown field", "alarms"],
     );
     invalid(
         with("plan", json!({ "steps": [{ "percent": 5, "bakeSecond": 60 }] })),
-        &["plan.steps[0].bakeSecond", "plan.steps[0].bakeSeconds: nothing"],
+        &["plan.steps[0].bakeSecond", "plan.steps[0].bakeSeconds: given nothing"],
     );
 }
 

@@ -78,7 +78,7 @@ fn a_state_that_nobody_knows_is_reported_and_not_ignored() {
         let faults = parse(&input).unwrap_err();
         assert_eq!(
             faults.to_string(),
-            "state: \"BURNING\" was given; allowed: OK, ALARM or INSUFFICIENT_DATA"
+            "state: given \"BURNING\"; allowed: OK, ALARM or INSUFFICIENT_DATA"
         );
     }
 }
@@ -169,7 +169,7 @@ fn a_person_names_a_stage_or_a_rollout_and_says_who_and_why() {
     ));
     for (input, part) in [
         (json!({}), "3 faults"),
-        (json!({ "rolloutId": "r1", "by": "ada" }), "reason: nothing was given"),
+        (json!({ "rolloutId": "r1", "by": "ada" }), "reason: given nothing"),
         (
             json!({ "rolloutId": "r1", "stageName": "prod", "restApiId": "a1", "by": "ada", "reason": "x" }),
             "either rolloutId",
@@ -180,7 +180,7 @@ fn a_person_names_a_stage_or_a_rollout_and_says_who_and_why() {
         ),
         (
             json!({ "rolloutId": "r1", "by": "ada", "reason": "x", "force": true }),
-            "force: an unknown field",
+            "force: given an unknown field",
         ),
         (
             json!({ "rolloutId": "r1", "by": "", "reason": "x".repeat(501) }),
@@ -205,7 +205,7 @@ fn what_is_missing_is_named() {
     no_state["detail"]["state"] = json!(null);
     let not_sns = json!({ "Records": [{ "eventSource": "aws:s3" }] });
     for (input, path) in [
-        (no_arn, "alarmArn: nothing"),
+        (no_arn, "alarmArn: given nothing"),
         (no_state, "detail.state.value: "),
         (not_sns, "Sns.Message: "),
     ] {

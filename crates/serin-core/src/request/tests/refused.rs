@@ -14,14 +14,14 @@ fn a_request_that_is_not_an_object_says_so() {
 #[test]
 fn a_stage_must_be_named() {
     assert_faults(vec![
-        (json!({ "stageName": "prod" }), "restApiId", "nothing was given"),
-        (json!({ "restApiId": "a1b2c3" }), "stageName", "nothing was given"),
+        (json!({ "stageName": "prod" }), "restApiId", "given nothing"),
+        (json!({ "restApiId": "a1b2c3" }), "stageName", "given nothing"),
         (
             with(json!({ "restApiId": "" })),
             "restApiId",
             "1 to 64 letters and digits",
         ),
-        (with(json!({ "restApiId": 5 })), "restApiId", "5 was given"),
+        (with(json!({ "restApiId": 5 })), "restApiId", "given 5"),
         (
             with(json!({ "restApiId": "a/../b" })),
             "restApiId",
@@ -48,7 +48,7 @@ fn a_misspelt_field_is_a_fault_wherever_it_stands() {
         (
             with(json!({ "alarmz": [] })),
             "alarmz",
-            "an unknown field was given; allowed: restApiId",
+            "given an unknown field; allowed: restApiId",
         ),
         (
             with(json!({ "canary": { "deployment": "x" } })),
@@ -98,21 +98,21 @@ fn percentages_rise_up_to_100_with_two_decimals() {
         (
             second(json!(10)),
             "plan.steps[1].percent",
-            "10 was given; allowed: a number above 25 and at most 100",
+            "given 10; allowed: a number above 25 and at most 100",
         ),
         (second(json!(25)), "plan.steps[1].percent", "above 25"),
         (second(json!(25.00)), "plan.steps[1].percent", "above 25"),
         (percent(json!(0)), "plan.steps[0].percent", "above 0"),
-        (percent(json!(-5)), "plan.steps[0].percent", "-5 was given"),
+        (percent(json!(-5)), "plan.steps[0].percent", "given -5"),
         (percent(json!(101)), "plan.steps[0].percent", "at most 100"),
         (percent(json!(100.01)), "plan.steps[0].percent", "at most 100"),
         (percent(json!(5.125)), "plan.steps[0].percent", "at most two decimals"),
         (
             percent(json!("5")),
             "plan.steps[0].percent",
-            "\"5\" was given; allowed: a number",
+            "given \"5\"; allowed: a number",
         ),
-        (percent(json!(null)), "plan.steps[0].percent", "null was given"),
+        (percent(json!(null)), "plan.steps[0].percent", "given null"),
         (percent(json!(1e300)), "plan.steps[0].percent", "at most 100"),
     ]);
 }
@@ -126,7 +126,7 @@ fn a_step_has_a_share_and_a_time() {
         (
             steps(json!([])),
             "plan.steps",
-            "0 of them was given; allowed: 1 to 100 steps",
+            "given 0 of them; allowed: 1 to 100 steps",
         ),
         (steps(json!(many)), "plan.steps", "101 of them"),
         (steps(json!("5, 25")), "plan.steps", "a list of 1 to 100 steps"),
@@ -134,7 +134,7 @@ fn a_step_has_a_share_and_a_time() {
         (
             steps(json!([{ "percent": 5 }])),
             "plan.steps[0].bakeSeconds",
-            "nothing was given",
+            "given nothing",
         ),
         (
             steps(json!([{ "percent": 5, "bakeSeconds": 0 }])),
@@ -178,7 +178,7 @@ fn a_plan_is_of_one_kind() {
         (
             linear(json!(0.5), json!(60)),
             "plan.linear",
-            "199 steps was given; allowed: 1 to 100 rising steps below 100 %",
+            "given 199 steps; allowed: 1 to 100 rising steps below 100 %",
         ),
         (linear(json!(100), json!(60)), "plan.linear", "0 steps"),
         (linear(json!(10), json!(0)), "plan.linear.everySeconds", "from 1"),
@@ -200,12 +200,8 @@ fn the_clocks_of_a_plan_have_limits() {
             "tickSeconds",
             "from 5 to 600 seconds",
         ),
-        (with(json!({ "tickSeconds": 601 })), "tickSeconds", "601 was given"),
-        (
-            with(json!({ "finalBakeSeconds": -1 })),
-            "finalBakeSeconds",
-            "-1 was given",
-        ),
+        (with(json!({ "tickSeconds": 601 })), "tickSeconds", "given 601"),
+        (with(json!({ "finalBakeSeconds": -1 })), "finalBakeSeconds", "given -1"),
         (
             with(json!({ "approvalTimeoutSeconds": 59 })),
             "approvalTimeoutSeconds",
@@ -256,7 +252,7 @@ fn alarms_are_of_this_account_and_each_once() {
         (
             with(json!({ "alarms": ["a", { "name": "a" }] })),
             "alarms[1]",
-            "\"a\" again was given; allowed: each alarm once",
+            "given \"a\" again; allowed: each alarm once",
         ),
         (
             with(json!({ "alarms": ["a", alarm("eu-central-1", "111122223333"), "errors"] })),
@@ -284,7 +280,7 @@ fn an_alarm_has_a_name_and_a_policy() {
         (
             with(json!({ "alarms": [{ "ifAlreadyInAlarm": "refuse" }] })),
             "alarms[0].name",
-            "nothing was given",
+            "given nothing",
         ),
         (
             with(json!({ "alarms": [{ "name": "a", "ifAlreadyInAlarm": "ignore" }] })),
@@ -332,7 +328,7 @@ fn a_hook_outside_the_pattern_is_refused() {
         (
             with(json!({ "hooks": { "afterPromotion": null } })),
             "hooks.afterPromotion",
-            "null was given",
+            "given null",
         ),
         (with(json!({ "hooks": [] })), "hooks", "an object"),
     ]);
@@ -361,11 +357,7 @@ fn a_canary_is_described_as_api_gateway_allows() {
             "true or false",
         ),
         (variables(json!(["alias"])), path, "an object"),
-        (
-            variables(json!(many)),
-            path,
-            "21 variables was given; allowed: at most 20",
-        ),
+        (variables(json!(many)), path, "given 21 variables; allowed: at most 20"),
         (
             variables(json!({ "my-alias": "v2" })),
             "canary.stageVariableOverrides.my-alias",
@@ -384,7 +376,7 @@ fn a_canary_is_described_as_api_gateway_allows() {
         (
             variables(json!({ "alias": 2 })),
             "canary.stageVariableOverrides.alias",
-            "2 was given",
+            "given 2",
         ),
     ]);
 }
@@ -432,7 +424,7 @@ fn all_faults_are_told_at_once() {
     );
     let message = parse(&input, &surroundings()).unwrap_err().to_string();
     assert!(
-        message.starts_with("18 faults: (1) colour: an unknown field was given; allowed:"),
+        message.starts_with("18 faults: (1) colour: given an unknown field; allowed:"),
         "{message}"
     );
 }

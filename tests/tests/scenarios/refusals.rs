@@ -113,7 +113,11 @@ fn missing_alarms_are_all_named() {
     let input = with("alarms", json!([CANARY, "typo-1", "typo-2"]));
     invalid(
         input,
-        &["alarms[1]: given \"typo-1\"", "alarms[2]: given \"typo-2\"", "which does not exist"],
+        &[
+            "alarms[1]: given \"typo-1\"",
+            "alarms[2]: given \"typo-2\"",
+            "which does not exist",
+        ],
     );
 }
 

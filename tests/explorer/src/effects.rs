@@ -1,0 +1,322 @@
+//! What a call does to the account, and what it is answered: the fakes' own semantics, and where a mutation bends them.
+
+use serin_core::{
+    claim::{Change, Claim, Guard, Phase, later},
+    percent::Percent,
+    stage::{self, CanaryView, Patch, StageView},
+    timing::FREE_AFTER,
+};
+use serin_steps::{
+    fakes::Account,
+    ports::{CallError, Called, Written},
+};
+
+use crate::{
+    bound::Bound,
+    call::{Answer, Call, Reply},
+    mutation::Mutation,
+    replay::Function,
+    scene::{self, Which},
+};
+
+/// Who makes a call, and what it has been told so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The step.
+    pub function: Function,
+    /// What it was invoked with.
+    pub input: &'a serde_json::Value,
+    /// The answers so far.
+    pub answers: &'a [Answer],
+}
+
+impl Caller<'_> {
+    /// The stage as it was last told.
+    fn last_view(&self) -> Option<&StageView> {
+        self.answers.iter().rev().find_map(|answer| match answer {
+            Ok(Reply::View(view)) => Some(view),
+            _ => None,
+        })
+    }
+
+    fn was_told_a_story(&self) -> bool {
+        let made_up = |view: &StageView| view.canary.as_ref().is_some_and(|canary| canary.use_stage_cache);
+        let told = |answer: &Answer| matches!(answer, Ok(Reply::View(view)) if made_up(view));
+        self.answers.iter().any(told)
+    }
+
+    fn goes_back(&self) -> bool {
+        matches!(self.function, Function::Rollback | Function::Sweep)
+    }
+
+    fn share(&self) -> Option<Percent> {
+        serde_json::from_value(self.input.pointer("/progress/percent")?.clone()).ok()
+    }
+
+    fn rollout(&self) -> Option<Which> {
+        let name = self.input.get("rolloutId")?.as_str()?;
+        scene::NAMES.iter().position(|known| *known == name)
+    }
+}
+
+/// Carries out a call as AWS does.
+pub fn perform(account: &mut Account, call: &Call) -> Answer {
+    let id = scene::stage_id();
+    let reply: Reply = match call {
+        Call::ApiName => "shop".to_owned().into(),
+        Call::Stage => scene::stage(account).clone().into(),
+        Call::Update(patches) => update(account, patches)?.into(),
+        Call::CreateDeployment(description) => scene::api(account).create_deployment(description, None, None)?.into(),
+        Call::Described(description) => {
+            let deployments = &scene::api(account).deployments;
+            let found = deployments.iter().find(|(_, text)| *text == description);
+            found.map(|(id, _)| id.clone()).into()
+        }
+        Call::HasDeployment(id) => scene::api(account).deployments.contains_key(id).into(),
+        Call::Read => scene::claim(account).cloned().into(),
+        Call::Take(claim, now) => account.take(claim, *now).into(),
+        Call::Change(guard, change) => account.change(&id, guard, change).into(),
+        Call::GiveBack(guard) => account.give_back(&id, guard).into(),
+        Call::GuardedBy(alarm) => account.guarded_by(alarm).into(),
+        Call::StageOf(rollout) => account.rollouts.get(rollout).cloned().into(),
+        Call::Watched => account.watched.iter().cloned().collect::<Vec<_>>().into(),
+        Call::Unwatch(rollout) => {
+            account.unwatch(&id, rollout);
+            ().into()
+        }
+        Call::Record => ().into(),
+        Call::Alarms(names) => account
+            .readings(&serin_core::alarm::AlarmKind::ALL, |name| {
+                names.iter().any(|known| known == name)
+            })
+            .into(),
+        Call::Status(execution) => account.status(execution).into(),
+    };
+    Ok(reply)
+}
+
+fn update(account: &mut Account, patches: &[Patch]) -> Called<StageView> {
+    let operations: Vec<_> = patches.iter().map(Patch::operation).collect();
+    scene::api(account).update_stage(&scene::stage_id().stage_name, &operations)
+}
+
+/// Carries out a call as if a line of the protocol were missing.
+pub fn perform_without(
+    line: Option<Mutation>,
+    account: &mut Account,
+    call: &Call,
+    caller: Caller<'_>,
+    bound: &Bound,
+) -> Answer {
+    match line {
+        None => perform(account, call),
+        Some(line) => bent_call(line, account, call, caller, bound)
+            .or_else(|| bent_claim(line, account, call, caller))
+            .or_else(|| bent_promotion(line, account, call, caller, bound))
+            .unwrap_or_else(|| bent_answer(line, account, call, caller, bound)),
+    }
+}
+
+/// Lines about the stage.
+fn bent_call(line: Mutation, account: &mut Account, call: &Call, caller: Caller<'_>, bound: &Bound) -> Option<Answer> {
+    let blind = caller.last_view().is_none();
+    match (line, call) {
+        (Mutation::PercentZeroFirst, Call::Update(patches))
+            if caller.goes_back() && blind && *patches == [Patch::RemoveCanary] =>
+        {
+            Some(perform(
+                account,
+                &Call::Update(vec![Patch::CanaryPercent(Percent::ZERO)]),
+            ))
+        }
+        (Mutation::AnswerNotJudged, Call::Update(patches))
+            if caller.goes_back() && blind && *patches == [Patch::RemoveCanary] =>
+        {
+            let _ = perform(account, call);
+            Some(Ok(scene::stage(&scene::account(bound)).clone().into()))
+        }
+        (Mutation::RestoreAllVariables, Call::Update(patches))
+            if patches.iter().any(|patch| matches!(patch, Patch::Deployment(_))) =>
+        {
+            let mut patches = patches.clone();
+            patches.push(Patch::Variable(scene::OTHER.to_owned(), "1".to_owned()));
+            Some(perform(account, &Call::Update(patches)))
+        }
+        _ => None,
+    }
+}
+
+/// Lines about the claim.
+fn bent_claim(line: Mutation, account: &mut Account, call: &Call, caller: Caller<'_>) -> Option<Answer> {
+    match (line, call) {
+        (Mutation::ClaimChangesLast, Call::Change(guard, change)) if caller.goes_back() => {
+            Some(changed_last(account, guard, change))
+        }
+        (Mutation::NoDrain, Call::Take(claim, now)) => {
+            Some(perform(account, &Call::Take(claim.clone(), later(*now, FREE_AFTER))))
+        }
+        (Mutation::ClaimsAgain, Call::Take(claim, _)) => {
+            account.rollouts.remove(&claim.rollout_id);
+            Some(perform(account, call))
+        }
+        (Mutation::SweepIgnoresEnded, Call::Read) if caller.function == Function::Sweep => {
+            let ended = |claim: &&Claim| !claim.phase.is_terminal();
+            Some(Ok(scene::claim(account).filter(ended).cloned().into()))
+        }
+        (Mutation::SweepDoesNotRestore, Call::Read) if caller.function == Function::Sweep => {
+            let kept = |claim: &&Claim| claim.phase != Phase::RolledBack;
+            Some(Ok(scene::claim(account).filter(kept).cloned().into()))
+        }
+        (Mutation::NoWriteAfterAdvance, Call::Change(_, change)) if caller.function == Function::Advance => {
+            let claim = caller.answers.iter().find_map(|answer| answer.as_ref().ok()?.claim())?;
+            Some(Ok(Written::Done(Box::new(change.apply(claim))).into()))
+        }
+        _ => None,
+    }
+}
+
+fn changed_last(account: &mut Account, guard: &Guard, change: &Change) -> Answer {
+    let mut guard = guard.clone();
+    let old = scene::claim(account).cloned();
+    if change.phase == Some(Phase::RollingBack) {
+        let written = match old {
+            Some(old) if guard.admits(&old) => Written::Done(Box::new(change.apply(&old))),
+            old => Written::Lost(old.map(Box::new)),
+        };
+        return Ok(written.into());
+    }
+    guard.phases.extend(Phase::ACTIVE);
+    perform(account, &Call::Change(Box::new(guard), Box::new(change.clone())))
+}
+
+/// Lines about the promotion.
+fn bent_promotion(
+    line: Mutation,
+    account: &mut Account,
+    call: &Call,
+    caller: Caller<'_>,
+    bound: &Bound,
+) -> Option<Answer> {
+    if caller.function != Function::Promote {
+        return None;
+    }
+    let target = scene::target(caller.rollout()?, bound);
+    // A canary that shares the cache is never asked for here: it marks an answer that was made up.
+    let ours = || {
+        let mut view = scene::stage(&scene::account(bound)).clone();
+        view.canary = Some(CanaryView {
+            deployment_id: target.deployment_id.clone(),
+            percent: caller.share().unwrap_or_default(),
+            overrides: target.stage_variable_overrides.clone(),
+            use_stage_cache: true,
+        });
+        view
+    };
+    let copies = |patches: &[Patch]| patches.contains(&Patch::CopyCanaryDeployment);
+    match (line, call) {
+        (Mutation::NoLookBeforeCopy, Call::Stage) if caller.last_view().is_none() => Some(Ok(ours().into())),
+        (Mutation::UndoAlways, Call::Stage)
+            if caller.last_view().is_none() && scene::stage(account).is_promoted(&target) =>
+        {
+            Some(Ok(ours().into()))
+        }
+        (Mutation::UndoAlways, Call::Update(patches))
+            if !copies(patches)
+                && caller.was_told_a_story()
+                && caller.last_view().is_some_and(|view| !view.is_promoted(&target)) =>
+        {
+            let now = scene::stage(account).clone();
+            let mut before = now.clone();
+            before.deployment_id = target.deployment_id.clone();
+            before.variables.extend(target.stage_variable_overrides.clone());
+            Some(perform(account, &Call::Update(stage::put_back(&now, &before))))
+        }
+        (Mutation::NoUndo, Call::Update(patches))
+            if !copies(patches) && caller.last_view().is_some_and(|view| !view.is_promoted(&target)) =>
+        {
+            Some(perform(account, &Call::Stage))
+        }
+        (Mutation::RecipeAlways, Call::Update(patches)) if copies(patches) => {
+            let recipe = stage::promote_as_documented(&target);
+            Some(perform(account, &Call::Update(recipe)))
+        }
+        _ => None,
+    }
+}
+
+/// Lines about what is seen.
+fn bent_answer(line: Mutation, account: &mut Account, call: &Call, caller: Caller<'_>, bound: &Bound) -> Answer {
+    let seen = || scene::stage(account).clone();
+    match (line, call, caller.function) {
+        (Mutation::LookBeforeClaim, Call::ApiName, Function::Begin) if seen().canary.is_none() => {
+            let view = seen();
+            return Ok(format!("shop|{}|{}", view.deployment_id, view.variables["alias"]).into());
+        }
+        (Mutation::LookBeforeClaim, Call::Stage, Function::Begin) => return Ok(seen_before(seen(), caller).into()),
+        (Mutation::AlarmsBeforeClaim, Call::Alarms(_), Function::Begin) => {
+            let before = |answer: &&Answer| matches!(answer, Ok(Reply::Alarms(_)));
+            if let Some(answer) = caller.answers.iter().find(before) {
+                return answer.clone();
+            }
+        }
+        _ => {}
+    }
+    let mut answer = perform(account, call);
+    if let Ok(Reply::View(view)) = &mut answer {
+        match line {
+            Mutation::NarrowOurs => hide_unlike_ours(view, bound),
+            Mutation::DriftIgnoresShare if caller.function == Function::Evaluate => as_expected(view, caller, bound),
+            _ => {}
+        }
+    }
+    answer
+}
+
+fn seen_before(mut view: StageView, caller: Caller<'_>) -> StageView {
+    let name = caller.answers.iter().find_map(|answer| match answer {
+        Ok(Reply::Text(name)) => Some(name.clone()),
+        _ => None,
+    });
+    if let Some((deployment, alias)) = name
+        .as_deref()
+        .and_then(|name| name.strip_prefix("shop|")?.split_once('|'))
+    {
+        view.deployment_id = deployment.into();
+        view.variables.insert("alias".to_owned(), alias.to_owned());
+        view.canary = None;
+    }
+    view
+}
+
+fn hide_unlike_ours(view: &mut StageView, bound: &Bound) {
+    let exact = (0..2).any(|which| view.has_ours(&scene::target(which, bound)));
+    let half = (0..2).any(|which| view.has_removable(&scene::target(which, bound)));
+    if half && !exact {
+        view.canary = None;
+    }
+}
+
+fn as_expected(view: &mut StageView, caller: Caller<'_>, bound: &Bound) {
+    let Some(which) = caller.rollout() else { return };
+    let target = scene::target(which, bound);
+    if let (Some(canary), Some(share)) = (&mut view.canary, caller.share())
+        && canary.deployment_id == target.deployment_id
+    {
+        canary.percent = share;
+        canary.overrides = target.stage_variable_overrides;
+    }
+}
+
+/// The call did nothing, because there were too many or somebody else was changing the same thing.
+pub fn refusal(throttled: bool) -> Answer {
+    Err(if throttled {
+        CallError::Throttled("too many calls".to_owned())
+    } else {
+        CallError::Unavailable("a conflict, or no connection".to_owned())
+    })
+}
+
+/// The call happened, and its answer was lost.
+pub fn loss() -> Answer {
+    Err(CallError::Unavailable("the answer was lost".to_owned()))
+}

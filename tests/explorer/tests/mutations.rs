@@ -1,0 +1,87 @@
+//! Each line of the table in section 5 of `docs/protocol.md`, taken out, is caught: the explorer can fail.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serin_explorer::{
+    bounds,
+    mutation::Mutation,
+    search::{Report, search},
+};
+
+/// Which bound catches it, and by which invariant.
+const CAUGHT: [(Mutation, &str, &str); 16] = [
+    (Mutation::ClaimChangesLast, "silence", "1:"),
+    (Mutation::PercentZeroFirst, "silence", "1:"),
+    (Mutation::AnswerNotJudged, "lost", "1:"),
+    (Mutation::NarrowOurs, "end", "7:"),
+    (Mutation::BeginBesideItself, "recipe", "1:"),
+    (Mutation::SweepDoesNotRestore, "end", "7:"),
+    (Mutation::NoDrain, "late", "2:"),
+    (Mutation::LookBeforeClaim, "canary", "5:"),
+    (Mutation::ClaimsAgain, "stop", "1:"),
+    (Mutation::AlarmOfAnyTime, "late", "2:"),
+    (Mutation::AlarmsBeforeClaim, "alarm", "1:"),
+    (Mutation::DriftIgnoresShare, "variable", "4:"),
+    (Mutation::SweepIgnoresEnded, "end", "7:"),
+    (Mutation::RestoreAllVariables, "variable", "5:"),
+    (Mutation::NoLookBeforeCopy, "canary", "5:"),
+    (Mutation::UndoAlways, "canary", "5:"),
+];
+
+/// What the protocol says is not needed for safety, and where it would be missed first.
+const NOT_NEEDED: [(Mutation, [&str; 3]); 3] = [
+    (Mutation::NoWriteAfterAdvance, ["crash", "steps", "late"]),
+    (Mutation::NoUndo, ["canary", "orphan", "recipe"]),
+    (Mutation::RecipeAlways, ["crash", "orphan", "canary"]),
+];
+
+fn without(line: Mutation, name: &str) -> Report {
+    let bound = bounds::quick().into_iter().find(|bound| bound.name == name).unwrap();
+    search(&bound, Some(line), 5_000_000)
+}
+
+#[test]
+fn a_protocol_without_one_of_its_lines_is_caught() {
+    for (line, bound, invariant) in CAUGHT {
+        let violation = without(line, bound).violation;
+        let violation = violation.unwrap_or_else(|| panic!("{line:?} is not caught by {bound}"));
+        let story = violation.story.join("\n");
+        assert!(
+            violation.text.starts_with(invariant),
+            "{line:?}: {}\n{story}",
+            violation.text
+        );
+    }
+}
+
+#[test]
+fn what_is_not_needed_for_safety_is_not_missed() {
+    for (line, names) in NOT_NEEDED {
+        for name in names {
+            let report = without(line, name);
+            let text = report.violation.map(|violation| violation.text);
+            assert_eq!(text, None, "{line:?} is missed by {name}");
+            assert!(report.complete);
+        }
+    }
+}
+
+#[test]
+fn every_line_is_either_needed_or_not() {
+    let known = CAUGHT.map(|(line, ..)| line).into_iter();
+    let known: Vec<_> = known.chain(NOT_NEEDED.map(|(line, _)| line)).collect();
+    assert_eq!(known, Mutation::ALL);
+}
+
+#[test]
+fn a_counterexample_is_a_story() {
+    let story = without(Mutation::PercentZeroFirst, "silence").violation.unwrap().story;
+    let said = |text: &str| story.iter().any(|line| line.contains(text));
+    assert!(said("the alarm goes into ALARM"), "{story:#?}");
+    assert!(said("rollback by the alarm: UpdateStage"), "{story:#?}");
+    let last = story.last().unwrap();
+    assert!(
+        last.contains("advance of a: UpdateStage [canary percentTraffic=10]"),
+        "{last}"
+    );
+}

@@ -7,6 +7,7 @@ mod config;
 mod executions;
 mod gateway;
 mod item;
+mod metrics;
 mod serve;
 mod table;
 

@@ -242,3 +242,66 @@ fn the_example_serves_the_version_that_its_stage_names() {
         "{uri}"
     );
 }
+
+// --- Canary numbers from the access log ---
+
+#[test]
+fn canary_alarms_can_watch_the_access_log_instead_of_a_dimension_that_nobody_documents() {
+    let template = monitoring(&[("CanarySignal", "AccessLogs")]);
+    let watched = |id: &str| {
+        let alarm = template.properties(id);
+        assert!(alarm.get("Dimensions").is_none_or(Value::is_null), "{id}");
+        (
+            text(&alarm["Namespace"]).to_owned(),
+            text(&alarm["MetricName"]).to_owned(),
+        )
+    };
+    for (id, metric) in [
+        ("Canary5xx", "CanaryServerErrors"),
+        ("Canary4xx", "CanaryClientErrors"),
+        ("CanaryLatency", "CanaryLatency"),
+    ] {
+        assert_eq!(watched(id), ("Serin/a1b2c3/prod".to_owned(), metric.to_owned()));
+    }
+    let stage = template.properties("Stage5xx");
+    assert_eq!(
+        stage["Namespace"], "AWS/ApiGateway",
+        "the whole stage's stay as they are"
+    );
+}
+
+#[test]
+fn the_access_log_is_counted_by_side_under_the_names_that_a_rollout_reads() {
+    let template = monitoring(&[("CanarySignal", "AccessLogs")]);
+    let filters = template.resources("AWS::Logs::MetricFilter");
+    let mut metrics = BTreeSet::new();
+    for (id, filter) in &filters {
+        let made = &filter["MetricTransformations"][0];
+        assert_eq!(made["MetricNamespace"], "Serin/a1b2c3/prod", "{id}");
+        assert!(
+            made.get("Dimensions").is_none(),
+            "{id}: with dimensions there is no default value"
+        );
+        let name = text(&made["MetricName"]);
+        let latency = name.ends_with("Latency");
+        assert_eq!(
+            made.get("DefaultValue").is_some(),
+            !latency,
+            "{id}: a latency of 0 was never measured"
+        );
+        let side = if name.starts_with("Canary") { "true" } else { "false" };
+        let pattern = text(&filter["FilterPattern"]);
+        assert!(
+            pattern.starts_with(&format!("{{ $.isCanaryRequest = \"{side}\"")),
+            "{id}: {pattern}"
+        );
+        metrics.insert(name.to_owned());
+    }
+    let sides = ["Canary", "Baseline"];
+    let whats = ["Requests", "ServerErrors", "ClientErrors", "Latency"];
+    let expected = sides
+        .iter()
+        .flat_map(|side| whats.iter().map(move |what| format!("{side}{what}")));
+    assert_eq!(metrics, expected.collect());
+    assert_eq!(monitoring(&[]).resources("AWS::Logs::MetricFilter").len(), 0);
+}

@@ -11,7 +11,7 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run |
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check lint docs unit end-to-end build deploy bench-lambda local tools format clean
+.PHONY: help demo test check lint docs unit end-to-end build deploy explore bench-lambda local tools format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ build: tools ## Build the functions for ARCH=arm64|x86_64 into build/ARCH, and p
 
 deploy: tools ## Deploy to your account what was built for ARCH; ARGS=--guided the first time
 	@infra/deploy.sh "$(ARCH)" "$(SAM)" $(ARGS)
+
+explore: ## Search every order of the steps' calls, in deeper bounds than `make test`
+	@cargo run --quiet --locked --package serin-explorer --bin explore
 
 bench-lambda: tools ## Measure cold and warm starts against boto3 and a function without SDK
 	@cargo run --quiet --locked --release --package serin-bench

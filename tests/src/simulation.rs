@@ -17,9 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serin_core::{
     alarm::{AlarmKind, AlarmState},
+    analysis::STANDARD_SECONDS,
     claim::{Claim, Phase},
     ids::{AlarmArn, ExecutionArn, StageId},
     percent::Percent,
+    request::Settings,
     stage::{StageView, Variables},
 };
 use serin_steps::{
@@ -453,10 +455,17 @@ fn failure(error: &StepError) -> Failure {
     }
 }
 
+fn settings() -> Settings {
+    Settings {
+        hook_pattern: HOOKS.to_owned(),
+        metric_seconds: STANDARD_SECONDS,
+    }
+}
+
 /// The step of that name; `None` where it crashed.
 fn dispatch(aws: &FakeAws, function: &str, input: Value) -> Option<Stepped<Value>> {
     match function {
-        "begin" => begin::begin(aws, aws, aws, aws, HOOKS, input).now_or_never(),
+        "begin" => begin::begin(aws, aws, aws, aws, &settings(), input).now_or_never(),
         "advance" => advance::advance(aws, aws, aws, input).now_or_never(),
         "evaluate" => evaluate::evaluate(aws, aws, aws, aws, aws, input).now_or_never(),
         "promote" => promote::promote(aws, aws, aws, input).now_or_never(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serin_core::{
     ids::Home,
     plan,
-    request::{self, Surroundings},
+    request::{self, Settings, Surroundings},
 };
 use serin_tests::cfn::repository;
 
@@ -20,7 +20,10 @@ fn surroundings() -> Surroundings {
             region: "eu-central-1".to_owned(),
             account: "123456789012".to_owned(),
         },
-        hook_pattern: "serin-hook-*".to_owned(),
+        settings: Settings {
+            hook_pattern: "serin-hook-*".to_owned(),
+            metric_seconds: 60,
+        },
     }
 }
 

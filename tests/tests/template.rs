@@ -113,6 +113,7 @@ fn functions_know_the_table_and_begin_the_hooks_it_may_name() {
         let mut expected = json!({"TABLE_NAME": "Table", "LOG_LEVEL": "info"});
         if id == "BeginFunction" {
             expected["HOOK_FUNCTION_PATTERN"] = json!("serin-hook-*");
+            expected["METRIC_RESOLUTION_SECONDS"] = json!(60);
         }
         assert_eq!(template.function(&id)["Environment"]["Variables"], expected, "{id}");
     }

@@ -27,10 +27,16 @@ const CALL: Duration = timing::CALL.unsigned_abs();
 const ATTEMPTS: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 
-/// A variable of the environment that is missing.
+/// A variable of the environment that is missing or faulty.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is not set; template.yaml sets it")]
-pub struct ConfigError(&'static str);
+pub enum ConfigError {
+    /// It is not there.
+    #[error("the environment variable {0} is not set; template.yaml sets it")]
+    Missing(&'static str),
+    /// It is no whole number.
+    #[error("the environment variable {0} is {1:?}, and must be a whole number; template.yaml sets it")]
+    NotANumber(&'static str, String),
+}
 
 /// How to call AWS, and the function's own settings.
 #[derive(Clone, Debug)]
@@ -66,7 +72,16 @@ impl Config {
     /// # Errors
     /// Where it is not set.
     pub fn variable(name: &'static str) -> Result<String, ConfigError> {
-        std::env::var(name).map_err(|_| ConfigError(name))
+        std::env::var(name).map_err(|_| ConfigError::Missing(name))
+    }
+
+    /// A whole number that template.yaml sets.
+    ///
+    /// # Errors
+    /// Where it is not set, or no number.
+    pub fn number(name: &'static str) -> Result<u32, ConfigError> {
+        let text = Self::variable(name)?;
+        text.parse().map_err(|_| ConfigError::NotANumber(name, text))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{decimal::Decimal, plan::Hold};
 
-pub use windows::{Bad, MAX_WINDOWS, SILENT_WINDOWS, Span, Window};
+pub use windows::{Bad, MAX_WINDOWS, SILENT_WINDOWS, STANDARD_SECONDS, Span, Window, is_period};
 
 /// The most metrics of a plan. Requests and two metrics of both sides are six series: GetMetricData is paid by the series,
 /// and six of them cost more than the state machine's transitions.
@@ -24,7 +24,7 @@ pub struct Analysis {
     /// What counts as bad, one or two ways. A document of before there was evidence has none, and is not judged by any.
     #[serde(default)]
     pub metrics: Vec<Metric>,
-    /// The length of a window, in seconds; a multiple of 60.
+    /// The length of a window, in seconds; a period of CloudWatch's.
     pub window_seconds: u32,
     /// How old a window must be before its numbers are taken as final, in seconds.
     pub settle_seconds: u32,
@@ -194,7 +194,7 @@ impl Default for Analysis {
             mode: Mode::Off,
             alpha: default_alpha(),
             metrics: Vec::new(),
-            window_seconds: 60,
+            window_seconds: STANDARD_SECONDS,
             settle_seconds: 120,
             max_hold_seconds: 0,
             on_inconclusive: OnInconclusive::RollBack,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     alarm::{IfAlreadyInAlarm, MAX_ALARMS, PlannedAlarm},
-    analysis::Analysis,
+    analysis::{Analysis, STANDARD_SECONDS},
     document::Hooks,
     fields::{Faults, Field, Object, Reader, brief, json_length},
     ids::{AlarmArn, DeploymentId, Home, StageId},
@@ -51,8 +51,17 @@ pub struct Request {
 pub struct Surroundings {
     /// The account and region that Serin works in.
     pub home: Home,
+    /// What this deployment of Serin allows.
+    pub settings: Settings,
+}
+
+/// What a deployment of Serin allows its rollouts.
+#[derive(Clone, Debug)]
+pub struct Settings {
     /// Which functions may be hooks: a name with `*` for any characters.
     pub hook_pattern: String,
+    /// How often the metrics that are read get a value, in seconds: no window may be shorter.
+    pub metric_seconds: u32,
 }
 
 const FIELDS: [&str; 10] = [
@@ -92,7 +101,12 @@ pub fn parse(input: &Value, surroundings: &Surroundings) -> Result<Request, Faul
 /// Every fault, as for a request.
 pub fn parse_analysis(input: &Value) -> Result<Analysis, Faults> {
     let mut reader = Reader::default();
-    let analysis = analysis::one(&mut reader, &Field::root("analysis", input), "api", "stage");
+    let place = analysis::Place {
+        api: "api",
+        stage_name: "stage",
+        metric_seconds: STANDARD_SECONDS,
+    };
+    let analysis = analysis::one(&mut reader, &Field::root("analysis", input), place);
     reader.finish(analysis)
 }
 
@@ -106,7 +120,12 @@ fn read(reader: &mut Reader, input: &Value, surroundings: &Surroundings) -> Opti
     let (api, name) = stage
         .as_ref()
         .map_or(("", ""), |stage| (&stage.rest_api_id, &stage.stage_name));
-    let analysis = analysis::read(reader, &object, api, name);
+    let place = analysis::Place {
+        api,
+        stage_name: name,
+        metric_seconds: surroundings.settings.metric_seconds,
+    };
+    let analysis = analysis::read(reader, &object, place);
     let plan = plan.and_then(|plan| plan::with_holds(reader, plan, analysis.as_ref()));
     let hooks = hooks(reader, &object, surroundings);
     let (deployment_id, overrides, use_stage_cache) = canary?;
@@ -280,7 +299,7 @@ fn hooks(reader: &mut Reader, object: &Object<'_>, surroundings: &Surroundings) 
 
 /// Whoever may start a rollout must not thereby be able to run any function of the account.
 fn hook(reader: &mut Reader, field: &Field<'_>, surroundings: &Surroundings) -> Option<String> {
-    let Surroundings { home, hook_pattern } = surroundings;
+    let (home, hook_pattern) = (&surroundings.home, &surroundings.settings.hook_pattern);
     let start = format!(
         "arn:{}:lambda:{}:{}:function:",
         home.partition, home.region, home.account

@@ -25,6 +25,7 @@ mod guards;
 mod prepare;
 
 use prepare::Prepared;
+pub use serin_core::request::Settings;
 
 /// What every part of `begin` needs.
 struct Begin<'a, G, C, A, K> {
@@ -46,7 +47,7 @@ pub async fn begin(
     claims: &impl Claims,
     alarms: &impl Alarms,
     clock: &impl Clock,
-    hook_pattern: &str,
+    settings: &Settings,
     input: Value,
 ) -> Stepped<Value> {
     let id = |name: &str| input.pointer(&format!("/execution/{name}")).and_then(Value::as_str);
@@ -60,7 +61,7 @@ pub async fn begin(
         .ok_or_else(|| StepError::InvalidInput(format!("execution.Id: {arn:?} is not the ARN of an execution")))?;
     let surroundings = Surroundings {
         home: home.clone(),
-        hook_pattern: hook_pattern.to_owned(),
+        settings: settings.clone(),
     };
     let request = request::parse(input.get("request").unwrap_or(&Value::Null), &surroundings)?;
     let begin = Begin {

@@ -1,7 +1,7 @@
 //! `begin`: checks the request, claims the stage and attaches the canary at 0 %.
 
 use serin_aws::{ApiGateway, CloudWatch, Config, SystemClock, Table, serve};
-use serin_steps::begin;
+use serin_steps::begin::{self, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -9,7 +9,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let table = Table::new(&config)?;
     let gateway = ApiGateway::new(&config);
     let cloudwatch = CloudWatch::new(&config);
-    let hooks = Config::variable("HOOK_FUNCTION_PATTERN")?;
-    serve(|input| begin::begin(&gateway, &table, &cloudwatch, &SystemClock, &hooks, input)).await?;
+    let settings = Settings {
+        hook_pattern: Config::variable("HOOK_FUNCTION_PATTERN")?,
+        metric_seconds: Config::number("METRIC_RESOLUTION_SECONDS")?,
+    };
+    serve(|input| begin::begin(&gateway, &table, &cloudwatch, &SystemClock, &settings, input)).await?;
     Ok(())
 }

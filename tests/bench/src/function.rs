@@ -145,7 +145,7 @@ impl Drop for Function<'_> {
     }
 }
 
-const LAMBDA: [(&str, &str); 14] = [
+const LAMBDA: [(&str, &str); 15] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "serin-rollback"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -160,4 +160,5 @@ const LAMBDA: [(&str, &str); 14] = [
     ("TABLE_NAME", "serin"),
     ("LOG_LEVEL", "info"),
     ("HOOK_FUNCTION_PATTERN", "serin-hook-*"),
+    ("METRIC_RESOLUTION_SECONDS", "60"),
 ];

@@ -13,10 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use serin_core::{
     alarm::{AlarmKind, AlarmReading},
-    analysis::{Analysis, Window},
+    analysis::{Analysis, STANDARD_SECONDS, Window},
     claim::{Change, Claim, Guard},
     document::Document,
     ids::{AlarmArn, DeploymentId, ExecutionArn, RolloutId, StageId},
+    request::Settings,
     stage::{Patch, StageView},
     timeline::Entry,
 };
@@ -68,6 +69,13 @@ struct Inner {
     clock_was_read: bool,
 }
 
+fn settings() -> Settings {
+    Settings {
+        hook_pattern: "none".to_owned(),
+        metric_seconds: STANDARD_SECONDS,
+    }
+}
+
 /// Runs a step over its answers: what it does next, and whether it looked at the clock after the last of them.
 #[must_use]
 pub fn run(function: Function, input: &Value, answers: &[Answer], times: &[u16]) -> (Next, bool) {
@@ -78,7 +86,7 @@ pub fn run(function: Function, input: &Value, answers: &[Answer], times: &[u16])
     };
     let (all, input) = (&replay, input.clone());
     let outcome = match function {
-        Function::Begin => begin::begin(all, all, all, all, "none", input).now_or_never(),
+        Function::Begin => begin::begin(all, all, all, all, &settings(), input).now_or_never(),
         Function::Advance => advance::advance(all, all, all, input).now_or_never(),
         Function::Evaluate => evaluate::evaluate(all, all, all, all, all, input).now_or_never(),
         Function::Promote => promote::promote(all, all, all, input).now_or_never(),

@@ -10,6 +10,13 @@ use crate::{claim::later, evidence::Counts};
 /// judged and stored at every look.
 pub const MAX_WINDOWS: u32 = 2_880;
 
+/// How often a metric of standard resolution gets a value, in seconds: API Gateway's own do, and those that a metric filter
+/// makes. A shorter window needs metrics of high resolution (ADR 0009).
+pub const STANDARD_SECONDS: u32 = 60;
+
+/// How long CloudWatch keeps values of periods below a minute (CloudWatch user guide, "Metrics retention").
+const FINE_DATA: SignedDuration = SignedDuration::from_hours(3);
+
 /// How many clean windows in a row without a canary request, while the baseline has traffic, are a wiring fault.
 pub const SILENT_WINDOWS: i32 = 3;
 
@@ -148,14 +155,23 @@ impl Analysis {
         )
     }
 
-    /// Windows so long that a rollout of that length has no more than [`MAX_WINDOWS`] of them.
+    /// Windows so long that a rollout of that length has no more than [`MAX_WINDOWS`] of them, and can read them all to
+    /// its end.
     #[must_use]
     pub fn fitting(mut self, longest: SignedDuration) -> Self {
-        let minutes = u32::try_from(longest.as_mins()).unwrap_or(u32::MAX);
-        let shortest = minutes.div_ceil(MAX_WINDOWS).saturating_mul(60);
-        self.window_seconds = self.window_seconds.max(shortest);
+        if longest > FINE_DATA {
+            let minutes = u32::try_from(longest.as_mins()).unwrap_or(u32::MAX);
+            let shortest = minutes.div_ceil(MAX_WINDOWS).saturating_mul(STANDARD_SECONDS);
+            self.window_seconds = self.window_seconds.max(shortest);
+        }
         self
     }
+}
+
+/// Whether CloudWatch has periods of that length (`GetMetricData`, `Period`), from 5 s on.
+#[must_use]
+pub fn is_period(seconds: u32) -> bool {
+    matches!(seconds, 5 | 10 | 20 | 30) || (seconds > 0 && seconds.is_multiple_of(STANDARD_SECONDS))
 }
 
 #[cfg(test)]
@@ -230,6 +246,21 @@ mod tests {
         assert_eq!(guard().fitting(SignedDuration::from_hours(48)).window_seconds, 60);
         assert_eq!(guard().fitting(SignedDuration::from_hours(49)).window_seconds, 120);
         assert_eq!(guard().fitting(SignedDuration::from_hours(14 * 24)).window_seconds, 420);
+    }
+
+    #[test]
+    fn windows_below_a_minute_are_for_rollouts_that_end_while_their_data_is_kept() {
+        let fine = |hours| {
+            let analysis = Analysis {
+                window_seconds: 5,
+                ..guard()
+            };
+            analysis.fitting(SignedDuration::from_hours(hours)).window_seconds
+        };
+        assert_eq!(fine(3), 5);
+        assert!(FINE_DATA.as_secs() / 5 <= i64::from(MAX_WINDOWS));
+        assert_eq!(fine(4), 60);
+        assert_eq!(fine(49), 120);
     }
 
     #[test]

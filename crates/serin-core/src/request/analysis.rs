@@ -1,7 +1,10 @@
 //! The analysis of a request: what counts as bad, how sure one must be, and where the counts come from.
 
 use crate::{
-    analysis::{Analysis, MAX_METRICS, Metric, MetricKind, Mode, OnInconclusive, Source, default_alpha},
+    analysis::{
+        Analysis, MAX_METRICS, Metric, MetricKind, Mode, OnInconclusive, STANDARD_SECONDS, Source, default_alpha,
+        is_period,
+    },
     decimal::Decimal,
     fields::{Field, Object, Reader, brief, json_length},
 };
@@ -19,6 +22,15 @@ const FIELDS: [&str; 8] = [
 
 const LONGEST_HOLD: u32 = 14 * 24 * 60 * 60;
 
+/// What an analysis is read for.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) api: &'a str,
+    pub(super) stage_name: &'a str,
+    /// How often the metrics that are read get a value, in seconds.
+    pub(super) metric_seconds: u32,
+}
+
 /// The analysis of a request that names none: guarded by the server errors of the stage's own metrics.
 fn usual(stage_name: &str) -> Analysis {
     Analysis {
@@ -32,16 +44,16 @@ fn usual(stage_name: &str) -> Analysis {
     }
 }
 
-pub(super) fn read(reader: &mut Reader, object: &Object<'_>, api: &str, stage_name: &str) -> Option<Analysis> {
+pub(super) fn read(reader: &mut Reader, object: &Object<'_>, place: Place<'_>) -> Option<Analysis> {
     match object.get("analysis") {
-        None => Some(usual(stage_name)),
-        Some(field) => one(reader, &field, api, stage_name),
+        None => Some(usual(place.stage_name)),
+        Some(field) => one(reader, &field, place),
     }
 }
 
 /// Every field is read before any is found missing, so that all faults are told at once.
-pub(super) fn one(reader: &mut Reader, field: &Field<'_>, api: &str, stage_name: &str) -> Option<Analysis> {
-    let usual = usual(stage_name);
+pub(super) fn one(reader: &mut Reader, field: &Field<'_>, place: Place<'_>) -> Option<Analysis> {
+    let usual = usual(place.stage_name);
     let object = reader.object(field, &FIELDS)?;
     let modes = [("off", Mode::Off), ("guard", Mode::Guard), ("gate", Mode::Gate)];
     let mode = or(object.get("mode"), Mode::Guard, |field| reader.word(field, &modes));
@@ -49,7 +61,9 @@ pub(super) fn one(reader: &mut Reader, field: &Field<'_>, api: &str, stage_name:
         decimal(reader, field, 0.000_001, 0.1, "a number from 0.000001 to 0.1")
     });
     let metrics = or(object.get("metrics"), usual.metrics, |field| metrics(reader, field));
-    let window = or(object.get("windowSeconds"), 60, |field| window(reader, field));
+    let window = or(object.get("windowSeconds"), STANDARD_SECONDS, |field| {
+        window(reader, field, place.metric_seconds)
+    });
     let settle = or(object.get("settleSeconds"), 120, |field| {
         reader.whole(field, 0, 3_600, "seconds")
     });
@@ -63,7 +77,7 @@ pub(super) fn one(reader: &mut Reader, field: &Field<'_>, api: &str, stage_name:
         reader.word(field, &policies)
     });
     let source = or(object.get("source"), usual.source, |field| {
-        source(reader, field, api, stage_name)
+        source(reader, field, place.api, place.stage_name)
     });
     Some(Analysis {
         mode: mode?,
@@ -100,10 +114,16 @@ fn optional_hold(reader: &mut Reader, object: &Object<'_>, mode: Option<Mode>) -
     hold.map(|seconds| if is_gate { seconds } else { 0 })
 }
 
-fn window(reader: &mut Reader, field: &Field<'_>) -> Option<u32> {
-    let seconds = reader.whole(field, 60, 3_600, "seconds")?;
-    if !seconds.is_multiple_of(60) {
-        reader.fault(&field.path, brief(field.value), "a multiple of 60 seconds");
+/// A period of CloudWatch's that is no shorter than what the metrics tell apart.
+fn window(reader: &mut Reader, field: &Field<'_>, metric_seconds: u32) -> Option<u32> {
+    let seconds = reader.whole(field, metric_seconds, 3_600, "seconds")?;
+    if !is_period(seconds) || !seconds.is_multiple_of(metric_seconds) {
+        let allowed = if metric_seconds < STANDARD_SECONDS {
+            format!("a multiple of {metric_seconds} seconds that is 5, 10, 20, 30 or a multiple of 60")
+        } else {
+            "a multiple of 60 seconds".to_owned()
+        };
+        reader.fault(&field.path, brief(field.value), allowed);
     }
     Some(seconds)
 }

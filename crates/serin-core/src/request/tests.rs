@@ -12,7 +12,10 @@ use crate::analysis::Mode;
 fn surroundings() -> Surroundings {
     Surroundings {
         home: Home::of_arn("arn:aws:states:eu-central-1:111122223333:execution:serin:r-1").unwrap(),
-        hook_pattern: "serin-hook-*".to_owned(),
+        settings: Settings {
+            hook_pattern: "serin-hook-*".to_owned(),
+            metric_seconds: 60,
+        },
     }
 }
 

@@ -73,12 +73,47 @@ fn counts_come_from_the_metrics_of_the_stage_or_of_its_access_log() {
 }
 
 #[test]
+fn windows_are_as_short_as_the_metrics_of_the_deployment_can_tell_apart() {
+    let window = |seconds: u32, metric_seconds| {
+        let mut surroundings = surroundings();
+        surroundings.settings.metric_seconds = metric_seconds;
+        let input = analysis(json!({ "windowSeconds": seconds }));
+        parse(&input, &surroundings).map(|request| request.analysis.window_seconds)
+    };
+    for (seconds, metric_seconds) in [
+        (60, 60),
+        (180, 60),
+        (10, 10),
+        (30, 10),
+        (120, 10),
+        (5, 5),
+        (20, 5),
+        (60, 30),
+    ] {
+        assert_eq!(window(seconds, metric_seconds), Ok(seconds), "{metric_seconds}");
+    }
+    for (seconds, metric_seconds) in [(30, 60), (5, 10), (15, 5), (40, 20), (30, 20), (70, 10)] {
+        let faults = window(seconds, metric_seconds).unwrap_err().to_string();
+        assert!(
+            faults.contains("analysis.windowSeconds"),
+            "{seconds} {metric_seconds}: {faults}"
+        );
+    }
+    let faults = window(15, 5).unwrap_err().to_string();
+    assert!(
+        faults.contains("a multiple of 5 seconds that is 5, 10, 20, 30 or a multiple of 60"),
+        "{faults}"
+    );
+}
+
+#[test]
 fn an_analysis_is_one_that_exists() {
     let table = [
         (json!({ "mode": "strict" }), "mode", "\"off\" or \"guard\" or \"gate\""),
         (json!({ "alpha": 0 }), "alpha", "from 0.000001 to 0.1"),
         (json!({ "alpha": "0.001" }), "alpha", "from 0.000001 to 0.1"),
         (json!({ "windowSeconds": 59 }), "windowSeconds", "from 60 to 3600"),
+        (json!({ "windowSeconds": 30 }), "windowSeconds", "from 60 to 3600"),
         (
             json!({ "windowSeconds": 90 }),
             "windowSeconds",

@@ -11,7 +11,7 @@
 //! | [`health`] | e-processes against "too bad" | says "good enough" wrongly with a chance of at most beta |
 //! | [`odds`] | an interval for the odds ratio | holds the true one at all times at once, with a chance of 1 - alpha |
 //! | [`latency`] | requests above a threshold, as counts | those of the three, as for errors |
-//! | [`power`] | how long it takes to notice | an expectation, no guarantee |
+//! | [`power`], [`forecast`] | how long it takes to notice | an expectation, no guarantee |
 //!
 //! An *e-process* is a non-negative process that starts at 1 and of which no stopping rule can expect more than 1 under its
 //! null hypothesis. By Ville's inequality (1939) it ever reaches 1/alpha with a chance of at most alpha. That holds for any
@@ -23,6 +23,7 @@
 
 pub mod counts;
 mod fisher;
+pub mod forecast;
 pub mod harm;
 pub mod health;
 pub mod judge;
@@ -30,6 +31,7 @@ pub mod latency;
 pub mod odds;
 pub mod power;
 pub(crate) mod real;
+pub mod ruling;
 #[cfg(test)]
 mod tests;
 pub mod words;

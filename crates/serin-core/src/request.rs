@@ -6,18 +6,21 @@ mod analysis;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use serde_json::Value;
 
 use crate::{
     alarm::{IfAlreadyInAlarm, MAX_ALARMS, PlannedAlarm},
-    analysis::{Analysis, STANDARD_SECONDS},
+    analysis::Analysis,
     document::Hooks,
     fields::{Faults, Field, Object, Reader, brief, json_length},
     ids::{AlarmArn, DeploymentId, Home, StageId},
     plan::Plan,
     stage::Variables,
 };
+
+pub use windows::{Counted, MOST_WINDOWS, parse_counts};
 
 /// The most bytes of a request.
 pub const MAX_REQUEST_BYTES: usize = 32 * 1024;
@@ -95,19 +98,25 @@ pub fn parse(input: &Value, surroundings: &Surroundings) -> Result<Request, Faul
     reader.finish(request)
 }
 
-/// Reads an analysis on its own, as `{"analysis": {...}}` holds it in a request.
+/// Reads the plan and the analysis of a request, and nothing else of it, for people who try plans out.
 ///
 /// # Errors
-/// Every fault, as for a request.
-pub fn parse_analysis(input: &Value) -> Result<Analysis, Faults> {
+/// Every fault of the two, and every field that a request does not have.
+pub fn parse_plan(input: &Value) -> Result<(Plan, Analysis), Faults> {
     let mut reader = Reader::default();
-    let place = analysis::Place {
-        api: "api",
-        stage_name: "stage",
-        metric_seconds: STANDARD_SECONDS,
-    };
-    let analysis = analysis::one(&mut reader, &Field::root("analysis", input), place);
-    reader.finish(analysis)
+    let planned = reader.object(&Field::root("", input), &FIELDS).and_then(|object| {
+        let plan = plan::read(&mut reader, &object);
+        let analysis = analysis::read(&mut reader, &object, analysis::Place::ANY);
+        fitted(&mut reader, plan, analysis)
+    });
+    reader.finish(planned)
+}
+
+/// A plan and an analysis that are right by themselves, made to fit each other.
+fn fitted(reader: &mut Reader, plan: Option<Plan>, analysis: Option<Analysis>) -> Option<(Plan, Analysis)> {
+    let plan = plan.and_then(|plan| plan::with_holds(reader, plan, analysis.as_ref()))?;
+    let analysis = analysis?.fitting(plan.time_limit());
+    Some((plan, analysis))
 }
 
 /// Every part is read before any is found missing, so that all faults are told at once.
@@ -115,8 +124,6 @@ fn read(reader: &mut Reader, input: &Value, surroundings: &Surroundings) -> Opti
     let object = reader.object(&Field::root("", input), &FIELDS)?;
     let stage = stage(reader, &object);
     let canary = canary(reader, &object);
-    let plan = plan::read(reader, &object);
-    let alarms = optional(object.get("alarms"), |field| alarms(reader, field, &surroundings.home));
     let (api, name) = stage
         .as_ref()
         .map_or(("", ""), |stage| (&stage.rest_api_id, &stage.stage_name));
@@ -125,19 +132,21 @@ fn read(reader: &mut Reader, input: &Value, surroundings: &Surroundings) -> Opti
         stage_name: name,
         metric_seconds: surroundings.settings.metric_seconds,
     };
+    let plan = plan::read(reader, &object);
+    let alarms = optional(object.get("alarms"), |field| alarms(reader, field, &surroundings.home));
     let analysis = analysis::read(reader, &object, place);
-    let plan = plan.and_then(|plan| plan::with_holds(reader, plan, analysis.as_ref()));
+    let fitted = fitted(reader, plan, analysis);
     let hooks = hooks(reader, &object, surroundings);
     let (deployment_id, overrides, use_stage_cache) = canary?;
-    let plan = plan?;
+    let (plan, analysis) = fitted?;
     Some(Request {
         stage: stage?,
         deployment_id,
         overrides,
         use_stage_cache,
-        alarms: alarms?,
-        analysis: analysis?.fitting(plan.time_limit()),
         plan,
+        alarms: alarms?,
+        analysis,
         hooks: hooks?,
     })
 }

@@ -2,6 +2,9 @@
 
 use super::real::real;
 
+/// The most requests of a side in one window: more than anybody has counted, and sums of both sides stay exact.
+pub const MOST_REQUESTS: u64 = 1_000_000_000_000_000;
+
 /// Requests of both sides in one window, and how many of them were bad by one metric.
 ///
 /// There are never more bad requests than requests: CloudWatch may interpolate, and a clock may cut a minute differently
@@ -18,9 +21,7 @@ impl Counts {
     /// `canary` requests with `canary_bad` bad ones, against the baseline's.
     #[must_use]
     pub fn new(canary: u64, baseline: u64, canary_bad: u64, baseline_bad: u64) -> Self {
-        // 2^52 requests in a window are none that was counted; the sums below stay exact under it.
-        let most = 1 << 52;
-        let (canary, baseline) = (canary.min(most), baseline.min(most));
+        let (canary, baseline) = (canary.min(MOST_REQUESTS), baseline.min(MOST_REQUESTS));
         Self {
             canary,
             baseline,

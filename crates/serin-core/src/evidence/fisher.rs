@@ -5,8 +5,11 @@ use super::{
     real::{ln, real},
 };
 
-/// The most terms of a sum that is worked out. Beyond it the bound takes the sum's place.
+/// The most terms of a sum that is worked out to decide. Beyond it the bound takes the sum's place.
 pub(super) const MOST_TERMS: u64 = 4_096;
+
+/// The most terms of a sum that is worked out for people who compare the forms: some milliseconds.
+pub(super) const MOST_TERMS_SHOWN: u64 = 1 << 20;
 
 /// Where the largest of several sums has grown so much, all but the small ones are scaled down by as much. No sum grows
 /// faster than the largest, and none grows by more than 10^37 at once, so none overflows before that happens again.
@@ -71,13 +74,13 @@ pub(super) fn terms(counts: &Counts) -> u64 {
 }
 
 /// `ln sum_k h(k) psi^k` for each odds ratio, where `h` is the hypergeometric mass of the canary's share of the bad
-/// requests. `None` where there are more than [`MOST_TERMS`] terms.
+/// requests. `None` where there are more than `most` terms.
 ///
 /// Neighbours follow `h(k+1)/h(k) = (n_c-k)(e-k) / ((k+1)(n_b-e+k+1))`, so the sum is built up relative to its first term,
 /// and so is the sum at psi = 1 that it is divided by: no factorial of 10^9 is needed. All terms are positive, nothing
 /// cancels.
-pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N]) -> Option<[f64; N]> {
-    if terms(counts) > MOST_TERMS {
+pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N], most: u64) -> Option<[f64; N]> {
+    if terms(counts) > most {
         return None;
     }
     let (first, last) = counts.support();

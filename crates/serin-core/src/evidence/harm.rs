@@ -36,7 +36,7 @@ fn ln_grid() -> [f64; 8] {
 /// A window's logarithms of its factors, in both forms.
 #[derive(Clone, Copy, Debug)]
 struct Factors {
-    /// The exact form; the bound where the sum is too long.
+    /// The exact form; the bound where its sum has more than a million terms.
     exact: [f64; 8],
     bound: [f64; 8],
     /// The form that decides.
@@ -58,8 +58,8 @@ fn bound(counts: &Counts, ln_psi: &[f64; 8], share: f64) -> [f64; 8] {
     logs
 }
 
-fn exact(counts: &Counts, ln_psi: &[f64; 8]) -> Option<[f64; 8]> {
-    let mut logs = ln_normalisers(counts, &GRID)?;
+fn exact(counts: &Counts, ln_psi: &[f64; 8], most_terms: u64) -> Option<[f64; 8]> {
+    let mut logs = ln_normalisers(counts, &GRID, most_terms)?;
     let ours = real(counts.canary_bad());
     for (log, ln_psi) in logs.iter_mut().zip(ln_psi) {
         *log = ours * ln_psi - *log;
@@ -96,8 +96,10 @@ impl Harm {
 
     fn factors(&self, counts: &Counts, share: f64, all_forms: bool) -> Factors {
         let takes_exact = takes_exact(counts);
-        let exact = if takes_exact || all_forms {
-            exact(counts, &self.ln_grid)
+        let exact = if all_forms {
+            exact(counts, &self.ln_grid, fisher::MOST_TERMS_SHOWN)
+        } else if takes_exact {
+            exact(counts, &self.ln_grid, fisher::MOST_TERMS)
         } else {
             None
         };
@@ -178,6 +180,20 @@ struct Mixture {
 
 const LN_MOST: f64 = 300.0;
 
+/// The weight of a regression that begins with the window of that number, from 1.
+fn start_weight(window: f64) -> f64 {
+    if window < 2.0 {
+        0.75
+    } else {
+        0.25 / (window * (window - 1.0))
+    }
+}
+
+/// What it costs, as a logarithm, to look for a regression that begins after so many windows.
+pub(super) fn ln_price_of_start(windows_before: f64) -> f64 {
+    -ln(start_weight(windows_before + 1.0))
+}
+
 impl Mixture {
     fn new() -> Self {
         Self {
@@ -189,12 +205,7 @@ impl Mixture {
 
     fn push(&mut self, ln_factors: &[f64; 8]) {
         self.windows += 1;
-        let windows = real(self.windows);
-        let mut start = if self.windows == 1 {
-            0.75
-        } else {
-            0.25 / (windows * (windows - 1.0))
-        };
+        let mut start = start_weight(real(self.windows));
         if self.ln_scale > 0.0 {
             start *= exp(-self.ln_scale);
         }

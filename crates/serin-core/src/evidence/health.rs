@@ -6,7 +6,7 @@
 
 use super::{
     counts::Counts,
-    fisher::ln_normalisers,
+    fisher::{MOST_TERMS, ln_normalisers},
     real::{ln, ln_1p, ln_sum_exp, real},
 };
 
@@ -44,7 +44,7 @@ pub fn ln_below(requests: u64, bad: u64, tolerated: f64) -> f64 {
 pub fn ln_odds_below<'a>(windows: impl IntoIterator<Item = &'a Counts>, tolerated: f64) -> f64 {
     let windows = windows.into_iter().filter(|counts| counts.tells());
     let log = |counts: &Counts| {
-        let [normaliser] = ln_normalisers(counts, &[tolerated])?;
+        let [normaliser] = ln_normalisers(counts, &[tolerated], MOST_TERMS)?;
         Some(normaliser - real(counts.canary_bad()) * ln(tolerated))
     };
     windows.filter_map(log).sum()

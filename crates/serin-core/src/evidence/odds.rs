@@ -8,7 +8,7 @@
 
 use super::{
     counts::Counts,
-    fisher::{ln_normalisers, terms},
+    fisher::{MOST_TERMS, ln_normalisers, terms},
     harm::GRID,
     real::{exp, ln, ln_sum_exp, real},
 };
@@ -49,7 +49,7 @@ pub fn interval(windows: &[Counts], alpha: f64) -> Option<Odds> {
     let mut budget = BUDGET;
     for counts in windows.iter().filter(|counts| counts.tells()) {
         let terms = terms(counts);
-        if terms > super::fisher::MOST_TERMS {
+        if terms > MOST_TERMS {
             continue;
         }
         budget = match budget.checked_sub(terms) {
@@ -97,7 +97,7 @@ impl<'a> Likelihoods<'a> {
     fn of<const N: usize>(&self, psi: &[f64; N]) -> [f64; N] {
         let mut logs = psi.map(|psi| self.canary_bad * ln(psi));
         for counts in self.windows {
-            let Some(normalisers) = ln_normalisers(counts, psi) else {
+            let Some(normalisers) = ln_normalisers(counts, psi, MOST_TERMS) else {
                 continue;
             };
             for (log, normaliser) in logs.iter_mut().zip(normalisers) {

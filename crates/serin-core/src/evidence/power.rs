@@ -1,8 +1,8 @@
-//! How long it takes to notice a regression: an expectation for people who plan a rollout.
+//! How long it takes to notice a regression at a constant share: an expectation for people who plan a rollout.
 
 use super::{
-    harm::GRID,
-    real::{ln, ln_1p},
+    harm::{GRID, ln_price_of_start},
+    real::{ln, ln_1p, ln_sum_exp},
 };
 
 /// What is to be noticed, with which traffic.
@@ -43,43 +43,71 @@ impl Scenario {
     }
 }
 
-/// Evidence that is expected, gathered step after step. A regression that is there from the start has to make up for the
-/// mixtures: over the grid, over start times and over metrics.
+/// Evidence that is expected, gathered step after step.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
     scenario: Scenario,
     gained: [f64; 8],
+    /// What mixing over start times costs.
+    ln_price: f64,
 }
 
 impl Expected {
-    /// Before the first request.
+    /// Of a regression that is there from the first request.
     #[must_use]
     pub fn new(scenario: Scenario) -> Self {
+        Self::late(scenario, 0.0)
+    }
+
+    /// Of a regression that begins after so many windows in which something was bad.
+    #[must_use]
+    pub fn late(scenario: Scenario, windows_before: f64) -> Self {
         Self {
             scenario,
             gained: [0.0; 8],
+            ln_price: ln_price_of_start(windows_before),
         }
     }
 
+    /// The sum over the grid that has to be reached, as a logarithm.
     fn needed(&self) -> f64 {
-        ln(8.0) + ln(2.0) + ln(self.scenario.metrics) - ln(self.scenario.alpha)
+        ln(8.0) + self.ln_price + ln(self.scenario.metrics) - ln(self.scenario.alpha)
     }
 
     /// How many minutes at that share it takes to notice, after what was gained before; infinite where it never does.
     #[must_use]
     pub fn minutes(&self, share: f64) -> f64 {
-        let growth = self.scenario.growth(share);
-        let times = self.gained.iter().zip(growth).map(|(gained, growth)| {
-            let left = self.needed() - gained;
-            if left <= 0.0 {
-                0.0
-            } else if growth > 0.0 {
-                left / (growth * self.scenario.per_minute)
-            } else {
-                f64::INFINITY
-            }
+        let growth = self
+            .scenario
+            .growth(share)
+            .map(|growth| growth * self.scenario.per_minute);
+        let needed = self.needed();
+        let sum = |minutes: f64| {
+            let parts = self.gained.iter().zip(growth);
+            ln_sum_exp(parts.map(|(gained, growth)| gained + growth * minutes))
+        };
+        if sum(0.0) >= needed {
+            return 0.0;
+        }
+        // Each odds ratio alone would take so long; all together are there no later.
+        let alone = self.gained.iter().zip(growth).filter(|(_, growth)| *growth > 0.0);
+        let mut late = alone.fold(f64::INFINITY, |least, (gained, growth)| {
+            least.min((needed - gained) / growth)
         });
-        times.fold(f64::INFINITY, f64::min)
+        if !late.is_finite() {
+            return late;
+        }
+        // The sum is convex and below what is needed at 0, so it crosses that once.
+        let mut early = 0.0;
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(early, late);
+            if sum(middle) < needed {
+                early = middle;
+            } else {
+                late = middle;
+            }
+        }
+        late
     }
 
     /// After so many minutes at that share.
@@ -90,6 +118,9 @@ impl Expected {
         }
     }
 }
+
+/// To a millionth of the time.
+const HALVINGS: u32 = 20;
 
 /// `KL(p || q)` of one request.
 fn divergence(p: f64, q: f64) -> f64 {

@@ -31,8 +31,17 @@ pub(super) struct Place<'a> {
     pub(super) metric_seconds: u32,
 }
 
+impl Place<'static> {
+    /// Any stage, with metrics as fine as they may be: for people who try out what evidence would say.
+    pub(super) const ANY: Self = Self {
+        api: "api",
+        stage_name: "stage",
+        metric_seconds: 5,
+    };
+}
+
 /// The analysis of a request that names none: guarded by the server errors of the stage's own metrics.
-fn usual(stage_name: &str) -> Analysis {
+pub(super) fn usual(stage_name: &str) -> Analysis {
     Analysis {
         mode: Mode::Guard,
         metrics: vec![Metric::new(MetricKind::ServerErrors)],
@@ -92,7 +101,7 @@ pub(super) fn one(reader: &mut Reader, field: &Field<'_>, place: Place<'_>) -> O
 }
 
 /// What a field says, or the default where it is missing; `None` only where it is there and faulty.
-fn or<'a, T>(field: Option<Field<'a>>, default: T, read: impl FnOnce(&Field<'a>) -> Option<T>) -> Option<T> {
+pub(super) fn or<'a, T>(field: Option<Field<'a>>, default: T, read: impl FnOnce(&Field<'a>) -> Option<T>) -> Option<T> {
     field.map_or(Some(default), |field| read(&field))
 }
 

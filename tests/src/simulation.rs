@@ -17,22 +17,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serin_core::{
     alarm::{AlarmKind, AlarmState},
-    analysis::STANDARD_SECONDS,
     claim::{Claim, Phase},
     ids::{AlarmArn, ExecutionArn, StageId},
     percent::Percent,
-    request::Settings,
     stage::{StageView, Variables},
 };
-use serin_steps::{
-    StepError, advance, begin,
-    error::Stepped,
-    evaluate,
-    fakes::{FakeAlarm, FakeAws, RestApi, Traffic},
-    finish, instruct, promote, rollback, sweep,
-};
+use serin_steps::fakes::{FakeAlarm, FakeAws, RestApi, Traffic};
 
-use crate::machine::{End, Execution, Failure, Machine, Next};
+use crate::{
+    functions,
+    machine::{End, Execution, Failure, Machine, Next},
+};
 
 /// The API of the stories.
 pub const API: &str = "a1b2c3";
@@ -112,6 +107,15 @@ pub fn alarm_action(name: &str, state: &str, at: Timestamp) -> Value {
     json!({
         "source": "aws.cloudwatch", "alarmArn": alarm_arn(name), "accountId": ACCOUNT, "time": at, "region": REGION,
         "alarmData": { "alarmName": name, "state": { "value": state, "reason": "3 errors in 2 of 3 minutes", "timestamp": at } },
+    })
+}
+
+/// The event that tells of an execution's end.
+#[must_use]
+pub fn execution_event(name: &str, status: &str) -> Value {
+    json!({
+        "source": "aws.states", "detail-type": "Step Functions Execution Status Change",
+        "detail": { "executionArn": execution_arn(name), "name": name, "status": status, "input": "{}" },
     })
 }
 
@@ -253,15 +257,6 @@ impl Simulation {
         }
     }
 
-    /// The event that tells of an execution's end.
-    #[must_use]
-    pub fn execution_event(name: &str, status: &str) -> Value {
-        json!({
-            "source": "aws.states", "detail-type": "Step Functions Execution Status Change",
-            "detail": { "executionArn": execution_arn(name), "name": name, "status": status, "input": "{}" },
-        })
-    }
-
     /// Runs until every execution has ended and nothing is left to happen, then until every stage is looked after.
     pub fn run(&mut self) {
         while !self.runs.is_empty() || !self.events.is_empty() {
@@ -303,7 +298,7 @@ impl Simulation {
             Next::Invoke { function, payload } => {
                 let outcome = match self.hooks.get(&function).cloned() {
                     Some(answer) => Ok(answer),
-                    None => self.invoke(&function_name(&function), payload),
+                    None => self.invoke(&functions::name(&function), payload),
                 };
                 run.execution.complete(outcome)
             }
@@ -330,7 +325,8 @@ impl Simulation {
     /// Invokes a function, as Lambda would: a process that dies is a failure by Lambda's own name, after the timeout.
     pub fn invoke(&mut self, function: &str, input: Value) -> Result<Value, Failure> {
         let first = self.aws.account().calls.len();
-        let outcome = dispatch(&self.aws, function, input);
+        // `None` where it crashed.
+        let outcome = functions::run(&self.aws, function, input).now_or_never();
         let sent = self.aws.account().calls.split_off(first);
         self.aws.account().calls.extend(&sent);
         self.invocations.push((function.to_owned(), sent));
@@ -348,7 +344,7 @@ impl Simulation {
                 cause: "Task timed out after 15.00 seconds".to_owned(),
             }),
             Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) => Err(failure(&error)),
+            Some(Err(error)) => Err(functions::failure(&error)),
         }
     }
 
@@ -436,43 +432,5 @@ impl Simulation {
             .iter()
             .map(|entry| format!("{}: {}", entry.by, entry.text))
             .collect()
-    }
-}
-
-fn function_name(substitution: &str) -> String {
-    let name = substitution
-        .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix("FunctionArn}"));
-    name.unwrap_or_else(|| panic!("no function is called {substitution}"))
-        .to_lowercase()
-}
-
-fn failure(error: &StepError) -> Failure {
-    let cause = json!({ "errorType": error.name(), "errorMessage": error.to_string() });
-    Failure {
-        error: error.name().to_owned(),
-        cause: cause.to_string(),
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        hook_pattern: HOOKS.to_owned(),
-        metric_seconds: STANDARD_SECONDS,
-    }
-}
-
-/// The step of that name; `None` where it crashed.
-fn dispatch(aws: &FakeAws, function: &str, input: Value) -> Option<Stepped<Value>> {
-    match function {
-        "begin" => begin::begin(aws, aws, aws, aws, &settings(), input).now_or_never(),
-        "advance" => advance::advance(aws, aws, aws, input).now_or_never(),
-        "evaluate" => evaluate::evaluate(aws, aws, aws, aws, aws, input).now_or_never(),
-        "promote" => promote::promote(aws, aws, aws, input).now_or_never(),
-        "finish" => finish::finish(aws, aws, aws, input).now_or_never(),
-        "rollback" => rollback::rollback(aws, aws, aws, input).now_or_never(),
-        "sweep" => sweep::sweep(aws, aws, aws, aws).now_or_never(),
-        "instruct" => instruct::instruct(aws, aws, input).now_or_never(),
-        other => panic!("no function is called {other}"),
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use serin_core::timing::{FUNCTION_TIMEOUT_SECONDS, SWEEP_PERIOD_SECONDS, SWEEP_TIMEOUT_SECONDS};
+use serin_core::timing::{
+    FUNCTION_TIMEOUT_SECONDS, ROLLBACK_TIMEOUT_SECONDS, SWEEP_PERIOD_SECONDS, SWEEP_TIMEOUT_SECONDS,
+};
 use serin_tests::cfn::{Template, entries, repository, text};
 use serin_tests::permissions::of_role;
 
@@ -78,10 +80,10 @@ fn rollback_is_deployed_twice_from_one_binary() {
 fn functions_end_within_the_times_that_the_protocol_counts_on() {
     let template = controller();
     for (id, _) in template.resources(FUNCTION) {
-        let limit = if id == "SweepFunction" {
-            SWEEP_TIMEOUT_SECONDS
-        } else {
-            FUNCTION_TIMEOUT_SECONDS
+        let limit = match id.as_str() {
+            "SweepFunction" => SWEEP_TIMEOUT_SECONDS,
+            "RollbackFunction" | "RollbackOnEventFunction" => ROLLBACK_TIMEOUT_SECONDS,
+            _ => FUNCTION_TIMEOUT_SECONDS,
         };
         let timeout = template.function(&id)["Timeout"].as_i64().unwrap();
         assert!(

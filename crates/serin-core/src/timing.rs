@@ -7,6 +7,10 @@ use jiff::SignedDuration;
 /// The timeout of every function that takes part in a rollout, in seconds.
 pub const FUNCTION_TIMEOUT_SECONDS: i64 = 15;
 
+/// The timeout of `rollback`, in seconds: one alarm may reset more stages than the account's limit of calls lets through in
+/// the time of the others. Its writes still end within the write window, counted from the last look at each stage's claim.
+pub const ROLLBACK_TIMEOUT_SECONDS: i64 = 60;
+
 /// The timeout of the sweep, in seconds. It stays below the sweep's period.
 pub const SWEEP_TIMEOUT_SECONDS: i64 = 55;
 
@@ -22,6 +26,18 @@ pub const CALL: SignedDuration = SignedDuration::from_secs(9);
 
 /// The last moment to begin a write, counted from the last read of the claim: it then ends within the write window.
 pub const LAST_WRITE: SignedDuration = SignedDuration::from_secs(WRITE_WINDOW.as_secs() - CALL.as_secs());
+
+/// How long `rollback` tries throttled calls again: what is under way then still ends before the function does.
+pub const ROLLBACK_PERSISTS: SignedDuration =
+    SignedDuration::from_secs(ROLLBACK_TIMEOUT_SECONDS - WRITE_WINDOW.as_secs());
+
+/// How long a rollback is left to the call that began it, without a sign of life: many times what it needs, and short enough
+/// for another trigger's call to wait for.
+pub const ROLLBACK_LEASE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Between two calls of one that is throttled: API Gateway lets an account make 10 management calls a second.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
+pub const CALL_PACE: SignedDuration = SignedDuration::from_millis(100);
 
 /// How long after its end a rollout's stage is still looked after: its last writers must be dead and one complete sweep
 /// must have looked. "D" in the protocol.

@@ -1,47 +1,32 @@
 //! `rollback`: sends all traffic back to the baseline and leaves the stage unlocked, whatever asks for it.
 
+mod cause;
+mod pace;
+mod stage;
+
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use serin_core::{
-    claim::{Change, Claim, Guard, Phase, later},
+    claim::{Claim, later},
     document::ReasonKind,
-    ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
-    timing::LAST_WRITE,
+    ids::{AlarmArn, ExecutionArn, RolloutId},
+    timing::ROLLBACK_PERSISTS,
     trigger::{self, Trigger, Whose},
 };
-use tracing::Instrument as _;
 
+pub(crate) use self::{
+    cause::Cause,
+    stage::{Ended, Hand, Wanted},
+};
+use self::{cause::cause_of, stage::Latched};
 use crate::{
     error::{StepError, Stepped},
-    ports::{CallError, Claims, Clock, Gateway, Written},
-    safe::{self, WriteBy},
-    timeline,
+    ports::{Claims, Clock, Gateway, Guarded},
 };
 
 /// How many stages one alarm rolls back at a time: below the burst of the account's management calls.
 const AT_A_TIME: usize = 16;
-
-/// Why a rollback happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cause {
-    pub(crate) kind: ReasonKind,
-    pub(crate) text: String,
-}
-
-/// What a rollback of one stage came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The stage is at its baseline.
-    RolledBack {
-        /// When the canary's traffic was acknowledged to be zero, if it was this call that made it so.
-        reset_at: Option<Timestamp>,
-        /// Why, in the words of whoever began it.
-        reason: String,
-    },
-    /// There was nothing of this rollout to roll back.
-    Nothing(String),
-}
 
 /// Rolls back what the input asks for.
 ///
@@ -53,31 +38,38 @@ pub async fn rollback(
     clock: &impl Clock,
     input: Value,
 ) -> Stepped<Value> {
+    let until = later(clock.now(), ROLLBACK_PERSISTS);
+    let hand = Hand::new(gateway, claims, clock, until);
     let mut results = Vec::new();
     for trigger in trigger::parse(&input)? {
         results.push(match trigger {
             Trigger::Nothing { what } => json!({ "outcome": "nothing", "reason": what }),
-            Trigger::Alarm { arn, at, reason } => by_alarm(gateway, claims, clock, &arn, at, &reason).await?,
-            Trigger::ExecutionEnded { arn, status } => by_execution(gateway, claims, clock, &arn, &status).await?,
+            Trigger::Alarm { arn, at, reason } => by_alarm(&hand, claims, &arn, at, &reason).await?,
+            Trigger::ExecutionEnded { arn, status } => by_execution(&hand, claims, &arn, &status).await?,
             Trigger::StateMachine { rollout_id, state, .. } => {
-                return by_state_machine(gateway, claims, clock, &rollout_id, state).await;
+                return by_state_machine(&hand, claims, &rollout_id, state).await;
             }
             Trigger::Person { whose, by, reason } => {
                 let cause = Cause {
                     kind: ReasonKind::Person,
                     text: format!("rolled back by {by}: {reason}"),
                 };
-                by_person(gateway, claims, clock, &whose, &cause).await?
+                by_person(&hand, claims, &whose, &cause).await?
             }
         });
     }
     Ok(json!({ "results": results }))
 }
 
-fn told(stage: &StageId, rollout: &RolloutId, ended: &Ended) -> Value {
+fn told(wanted: Wanted<'_>, ended: &Ended) -> Value {
+    let Wanted { stage, rollout, .. } = wanted;
     match ended {
         Ended::RolledBack { reset_at, reason } => json!({
             "outcome": "rolledBack", "stage": stage, "rolloutId": rollout, "reason": reason, "resetAt": reset_at,
+        }),
+        Ended::UnderWay { until } => json!({
+            "outcome": "rollingBack", "stage": stage, "rolloutId": rollout,
+            "reason": format!("another call is rolling it back; the sweep goes on with it if that is dead at {until:.0}"),
         }),
         Ended::Nothing(reason) => {
             json!({ "outcome": "nothing", "stage": stage, "rolloutId": rollout, "reason": reason })
@@ -85,11 +77,12 @@ fn told(stage: &StageId, rollout: &RolloutId, ended: &Ended) -> Value {
     }
 }
 
-/// Every stage that the alarm guards, unless its state changed before the rollout began. One failure does not stop the others.
-async fn by_alarm(
-    gateway: &impl Gateway,
-    claims: &impl Claims,
-    clock: &impl Clock,
+/// Every stage that the alarm guards, unless its state changed before the rollout began. All claims first, so that no rollout of
+/// theirs makes a call that a reset would have to wait for; then the resets; then what takes more than one call. One failure
+/// does not stop the others.
+async fn by_alarm<G: Gateway, C: Claims, K: Clock>(
+    hand: &Hand<'_, G, C, K>,
+    claims: &C,
     arn: &AlarmArn,
     at: Option<Timestamp>,
     reason: &str,
@@ -99,17 +92,23 @@ async fn by_alarm(
         kind: ReasonKind::Alarm,
         text,
     };
-    let guarded = claims.guarded_by(arn).await?;
-    let concerned = guarded
-        .into_iter()
-        .filter(|guarded| at.is_none_or(|at| at >= guarded.began_at));
-    let ends: Vec<_> = stream::iter(concerned)
-        .map(|guarded| {
-            let cause = &cause;
-            async move {
-                let ended = roll_back(gateway, claims, clock, &guarded.stage, &guarded.rollout_id, cause).await?;
-                Ok::<_, StepError>(told(&guarded.stage, &guarded.rollout_id, &ended))
-            }
+    let mut concerned = claims.guarded_by(arn).await?;
+    concerned.retain(|guarded| at.is_none_or(|at| at >= guarded.began_at));
+    let wanted = concerned.iter().map(|Guarded { stage, rollout_id, .. }| Wanted {
+        stage,
+        rollout: rollout_id,
+        cause: &cause,
+    });
+    let mut latched: Vec<_> = stream::iter(wanted.enumerate())
+        .map(|(before, wanted)| async move { (wanted, hand.latch(wanted, before, None).await) })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    latched.sort_by_key(|(_, latched)| turn(latched.as_ref(), &cause));
+    let ends: Vec<_> = stream::iter(latched)
+        .map(|(wanted, latched)| async move {
+            let ended = hand.roll_back_or_wait(wanted, latched?).await?;
+            Ok::<_, StepError>(told(wanted, &ended))
         })
         .buffer_unordered(AT_A_TIME)
         .collect()
@@ -118,11 +117,19 @@ async fn by_alarm(
     Ok(json!({ "alarm": arn, "stages": ends }))
 }
 
+/// Whose turn it is: resets first, waits for others last.
+fn turn(latched: Result<&Latched, &StepError>, cause: &Cause) -> u8 {
+    match latched {
+        Ok(Latched::Held(held)) if held.resets(cause) => 0,
+        Ok(Latched::Held(_)) | Err(_) => 1,
+        Ok(Latched::Over(_)) => 2,
+    }
+}
+
 /// Only the claim whose execution it is: the stage in the execution's input may be anything.
-async fn by_execution(
-    gateway: &impl Gateway,
-    claims: &impl Claims,
-    clock: &impl Clock,
+async fn by_execution<G: Gateway, C: Claims, K: Clock>(
+    hand: &Hand<'_, G, C, K>,
+    claims: &C,
     arn: &ExecutionArn,
     status: &str,
 ) -> Stepped<Value> {
@@ -138,14 +145,12 @@ async fn by_execution(
         kind: ReasonKind::Execution,
         text: format!("the execution ended with status {status}"),
     };
-    let ended = roll_back(gateway, claims, clock, &claim.stage, &rollout, &cause).await?;
-    Ok(told(&claim.stage, &rollout, &ended))
+    at_once_or_wait(hand, &claim, &cause).await
 }
 
-async fn by_person(
-    gateway: &impl Gateway,
-    claims: &impl Claims,
-    clock: &impl Clock,
+async fn by_person<G: Gateway, C: Claims, K: Clock>(
+    hand: &Hand<'_, G, C, K>,
+    claims: &C,
     whose: &Whose,
     cause: &Cause,
 ) -> Stepped<Value> {
@@ -156,25 +161,50 @@ async fn by_person(
     let Some(claim) = claim else {
         return Ok(json!({ "outcome": "nothing", "reason": "no rollout goes on there" }));
     };
-    let ended = roll_back(gateway, claims, clock, &claim.stage, &claim.rollout_id, cause).await?;
-    Ok(told(&claim.stage, &claim.rollout_id, &ended))
+    at_once_or_wait(hand, &claim, cause).await
+}
+
+async fn at_once_or_wait<G: Gateway, C: Claims, K: Clock>(
+    hand: &Hand<'_, G, C, K>,
+    claim: &Claim,
+    cause: &Cause,
+) -> Stepped<Value> {
+    let wanted = Wanted {
+        stage: &claim.stage,
+        rollout: &claim.rollout_id,
+        cause,
+    };
+    let latched = hand.latch(wanted, 0, None).await?;
+    let ended = hand.roll_back_or_wait(wanted, latched).await?;
+    Ok(told(wanted, &ended))
 }
 
 /// The state machine gets its state back with the reason, which becomes the cause of its failure.
-async fn by_state_machine(
-    gateway: &impl Gateway,
-    claims: &impl Claims,
-    clock: &impl Clock,
+async fn by_state_machine<G: Gateway, C: Claims, K: Clock>(
+    hand: &Hand<'_, G, C, K>,
+    claims: &C,
     rollout: &RolloutId,
     mut state: Value,
 ) -> Stepped<Value> {
     let cause = cause_of(&state);
     let mut reason = cause.text.clone();
-    if let Some(claim) = claim_of(claims, rollout).await?
-        && let Ended::RolledBack { reason: told, .. } =
-            roll_back(gateway, claims, clock, &claim.stage, rollout, &cause).await?
-    {
-        reason = told;
+    if let Some(claim) = claim_of(claims, rollout).await? {
+        let wanted = Wanted {
+            stage: &claim.stage,
+            rollout,
+            cause: &cause,
+        };
+        match hand.roll_back(wanted).await? {
+            Ended::RolledBack { reason: told, .. } => reason = told,
+            // It waits in the state machine, where that costs nothing and keeps no reset from running.
+            Ended::UnderWay { .. } => {
+                return Err(StepError::Transient(format!(
+                    "another call is rolling {} back",
+                    claim.stage
+                )));
+            }
+            Ended::Nothing(_) => {}
+        }
     }
     let reason = json!({ "kind": cause.kind, "text": reason });
     match state.as_object_mut() {
@@ -186,174 +216,9 @@ async fn by_state_machine(
     Ok(state)
 }
 
-/// Why the state machine came here: a decision, a hook's answer or a failed task.
-fn cause_of(state: &Value) -> Cause {
-    let text = |pointer: &str| state.pointer(pointer).and_then(Value::as_str);
-    let error = text("/error/Error").or_else(|| text("/Error"));
-    if let Some(error) = error {
-        let cause = text("/error/Cause").or_else(|| text("/Cause")).unwrap_or_default();
-        let message = serde_json::from_str::<Value>(cause).ok();
-        let message = message
-            .as_ref()
-            .and_then(|cause| cause.get("errorMessage"))
-            .and_then(Value::as_str);
-        let kind = if error == "Drift" {
-            ReasonKind::Drift
-        } else {
-            ReasonKind::Execution
-        };
-        let text = match message.unwrap_or(cause) {
-            "" => error.to_owned(), // Step Functions gives a timeout no cause.
-            cause => format!("{error}: {cause}"),
-        };
-        return Cause { kind, text };
-    }
-    let decided = state.get("decision").and_then(Value::as_str) == Some("rollBack");
-    let reason = state.get("reason").and_then(|reason| {
-        let kind = serde_json::from_value(reason.get("kind")?.clone()).ok()?;
-        Some(Cause {
-            kind,
-            text: reason.get("text")?.as_str()?.to_owned(),
-        })
-    });
-    if let (true, Some(cause)) = (decided, reason) {
-        return cause;
-    }
-    if let Some(answer) = state.pointer("/hook/answer") {
-        let why = answer
-            .get("reason")
-            .and_then(Value::as_str)
-            .map_or_else(|| answer.to_string(), str::to_owned);
-        let why: String = why.chars().take(500).collect();
-        return Cause {
-            kind: ReasonKind::Hook,
-            text: format!("a hook did not pass: {why}"),
-        };
-    }
-    let decision = state
-        .get("decision")
-        .map_or_else(|| "nothing".to_owned(), Value::to_string);
-    Cause {
-        kind: ReasonKind::Execution,
-        text: format!("the state machine cannot route the decision {decision}"),
-    }
-}
-
 async fn claim_of(claims: &impl Claims, rollout: &RolloutId) -> Stepped<Option<Claim>> {
     let Some(stage) = claims.stage_of(rollout).await? else {
         return Ok(None);
     };
     Ok(claims.read(&stage).await?.filter(|claim| claim.rollout_id == *rollout))
-}
-
-/// Rolls back one rollout on one stage: the claim first, then one call that takes the canary's traffic to zero, then the
-/// rest until the stage is at its baseline.
-pub(crate) async fn roll_back(
-    gateway: &impl Gateway,
-    claims: &impl Claims,
-    clock: &impl Clock,
-    stage: &StageId,
-    rollout: &RolloutId,
-    cause: &Cause,
-) -> Stepped<Ended> {
-    let span = tracing::info_span!("rollback", rolloutId = %rollout, stage = %stage);
-    claimed(gateway, claims, clock, stage, rollout, cause)
-        .instrument(span)
-        .await
-}
-
-async fn claimed(
-    gateway: &impl Gateway,
-    claims: &impl Claims,
-    clock: &impl Clock,
-    stage: &StageId,
-    rollout: &RolloutId,
-    cause: &Cause,
-) -> Stepped<Ended> {
-    let by = WriteBy(later(clock.now(), LAST_WRITE));
-    let guard = Guard::mine(rollout, &Phase::ACTIVE);
-    let change = Change {
-        reason: Some(cause.text.clone()),
-        ..Change::to(Phase::RollingBack)
-    };
-    let (claim, made_the_change) = match claims.change(stage, &guard, &change).await? {
-        Written::Done(claim) => (claim, true),
-        Written::Lost(Some(claim)) if claim.rollout_id == *rollout && claim.phase == Phase::RollingBack => {
-            (claim, false)
-        }
-        Written::Lost(claim) => return Ok(over(claim.as_deref(), rollout)),
-    };
-    let reset_at = restore(gateway, clock, &claim, made_the_change, cause, by).await?;
-    end(claims, clock, &claim, reset_at).await
-}
-
-/// There is nothing left to do; if the rollout was rolled back before, that is still how it ended.
-fn over(claim: Option<&Claim>, rollout: &RolloutId) -> Ended {
-    match claim.filter(|claim| claim.rollout_id == *rollout) {
-        Some(claim) if claim.phase == Phase::RolledBack => Ended::RolledBack {
-            reset_at: None,
-            reason: claim.reason.clone().unwrap_or_else(|| "rolled back before".to_owned()),
-        },
-        Some(claim) => Ended::Nothing(format!("rollout {rollout} is {}", claim.phase.name())),
-        None => Ended::Nothing(format!("rollout {rollout} does not hold the stage")),
-    }
-}
-
-/// Brings the stage to its baseline; when the first call was acknowledged, if it was the blind reset.
-async fn restore(
-    gateway: &impl Gateway,
-    clock: &impl Clock,
-    claim: &Claim,
-    made_the_change: bool,
-    cause: &Cause,
-    by: WriteBy,
-) -> Stepped<Option<Timestamp>> {
-    let (Some(target), Some(baseline)) = (claim.target(), &claim.baseline) else {
-        return Ok(None);
-    };
-    let had_canary = matches!(claim.from, Some(Phase::Shifting | Phase::Promoting));
-    let blind = made_the_change && had_canary && cause.kind != ReasonKind::Drift;
-    let view = if blind {
-        // First and blind: one call takes the traffic to zero, unlocks the stage and fences off what is still in flight.
-        safe::remove(gateway, &claim.stage).await
-    } else {
-        gateway.stage(&claim.stage).await
-    };
-    let view = match view {
-        Err(CallError::NotFound(_)) => return Ok(None), // The stage itself is gone, and its canary with it.
-        view => view?,
-    };
-    let reset_at = blind.then(|| clock.now());
-    let view = safe::make_safe(gateway, clock, &claim.stage, &target, baseline, view, by).await?;
-    tracing::info!(stage = %claim.stage, "at the baseline: {}", view.describe());
-    Ok(reset_at)
-}
-
-async fn end(claims: &impl Claims, clock: &impl Clock, claim: &Claim, reset_at: Option<Timestamp>) -> Stepped<Ended> {
-    let reason = claim.reason.clone().unwrap_or_default();
-    let guard = Guard::mine(&claim.rollout_id, &[Phase::RollingBack]);
-    let change = Change {
-        ended_at: Some(clock.now()),
-        ..Change::to(Phase::RolledBack)
-    };
-    let written = claims.change(&claim.stage, &guard, &change).await?;
-    let zero = reset_at.map(|at| format!("canary traffic zero at {at:.3}"));
-    let text = match (written, zero) {
-        (Written::Done(_), zero) => {
-            let from = claim.from.unwrap_or(claim.phase).name();
-            let zero = zero.map_or_else(String::new, |zero| format!("; {zero}"));
-            Some(format!("rolled back from {from}: {reason}{zero}"))
-        }
-        // Another trigger's call ended the rollback first, but did not see the reset.
-        (Written::Lost(_), zero) => zero,
-    };
-    if let Some(text) = text {
-        let now = clock.now();
-        timeline::record(
-            claims,
-            timeline::entry(&claim.stage, &claim.rollout_id, now, "rollback", text),
-        )
-        .await;
-    }
-    Ok(Ended::RolledBack { reset_at, reason })
 }

@@ -13,7 +13,7 @@ use serin_core::{
 use crate::{
     error::{StepError, Stepped},
     ports::{CallError, Claims, Clock, ExecutionStatus, Executions, Gateway},
-    rollback::{Cause, Ended, roll_back},
+    rollback::{Cause, Ended, Hand, Wanted},
     safe::{self, WriteBy},
 };
 
@@ -121,12 +121,17 @@ async fn go_back(
         kind: ReasonKind::Execution,
         text,
     };
-    Ok(
-        match roll_back(gateway, claims, clock, &claim.stage, &claim.rollout_id, &cause).await? {
-            Ended::RolledBack { reason, .. } => Some(format!("rolled back: {reason}")),
-            Ended::Nothing(_) => None,
-        },
-    )
+    let wanted = Wanted {
+        stage: &claim.stage,
+        rollout: &claim.rollout_id,
+        cause: &cause,
+    };
+    // It does not try again what is throttled: others' resets come first.
+    let hand = Hand::new(gateway, claims, clock, clock.now());
+    Ok(match hand.roll_back(wanted).await? {
+        Ended::RolledBack { reason, .. } => Some(format!("rolled back: {reason}")),
+        Ended::UnderWay { .. } | Ended::Nothing(_) => None,
+    })
 }
 
 /// A process that died between its write and its undo may have left something on the stage of a rollout that ended.

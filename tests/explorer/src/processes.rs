@@ -77,8 +77,13 @@ impl Mover {
         if root.function == Function::Evaluate && matches!(call, Call::Stage) {
             process.off_share = !check::has_its_share(&root.input, self.histories.account(state.world));
         }
-        if root.function == Function::Sweep && matches!(call, Call::Read) {
-            process.deadline = process.deadline.min(state.now + scene::length(WRITE_WINDOW));
+        // Its last write is within T of its last look at the claim; a rollback that is throttled looks again and goes on.
+        match (root.function, call) {
+            (Function::Sweep, Call::Read) => {
+                process.deadline = process.deadline.min(state.now + scene::length(WRITE_WINDOW));
+            }
+            (Function::Rollback, Call::Change(..)) => process.deadline = state.now + scene::length(WRITE_WINDOW),
+            _ => {}
         }
         match fate {
             Fate::AnswerLost => count(&mut self.counts, Sometimes::AnswerLost),

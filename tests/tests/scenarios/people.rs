@@ -5,7 +5,7 @@ use serin_core::{claim::Phase, percent::Percent, stage::Patch};
 use serin_steps::fakes::Fault;
 use serin_tests::{
     machine::End,
-    simulation::{API, Simulation},
+    simulation::{API, Simulation, execution_event},
 };
 
 fn with_approval() -> Value {
@@ -146,7 +146,7 @@ fn a_stopped_execution_is_cleaned_up_by_its_event_at_once() {
     world.start("r1", with_approval());
     world.at(200, |world| {
         world.stop("r1");
-        let _ = world.invoke("rollback", Simulation::execution_event("r1", "ABORTED"));
+        let _ = world.invoke("rollback", execution_event("r1", "ABORTED"));
         assert_eq!(world.stage().canary, None);
     });
     world.run();
@@ -179,11 +179,9 @@ fn an_execution_that_ended_concerns_only_the_claim_that_is_its_own() {
     let mut world = Simulation::new();
     world.start("r1", with_approval());
     world.at(100, |world| {
-        let answer = world
-            .invoke("rollback", Simulation::execution_event("other", "FAILED"))
-            .unwrap();
+        let answer = world.invoke("rollback", execution_event("other", "FAILED")).unwrap();
         assert_eq!(answer["results"][0]["outcome"], "nothing");
-        let mut same_name = Simulation::execution_event("r1", "FAILED");
+        let mut same_name = execution_event("r1", "FAILED");
         let arn = same_name["detail"]["executionArn"]
             .as_str()
             .unwrap()

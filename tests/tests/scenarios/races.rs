@@ -3,7 +3,7 @@
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use serin_core::{claim::Phase, percent::Percent};
-use serin_steps::rollback::rollback;
+use serin_steps::{fakes::Fault, rollback::rollback};
 use serin_tests::{
     machine::End,
     simulation::{API, Simulation, alarm_action},
@@ -113,6 +113,27 @@ fn two_triggers_at_once_roll_back_once() {
 }
 
 #[test]
+fn a_rollback_whose_call_died_at_once_is_taken_over_by_the_alarm_s_second_message() {
+    let mut world = Simulation::new().without_sweep();
+    world.start("a", short());
+    world.at(100, |world| {
+        let action = alarm_action(CANARY, "ALARM", world.now());
+        world.aws.fail_next("UpdateItem", Fault::CrashAfter);
+        // Lambda runs both at the same time; the simulation counts no time for the one that dies.
+        world.invocation_time = jiff::SignedDuration::ZERO;
+        let began = world.now();
+        let _ = world.invoke("rollback", action.clone());
+        world.aws.account().now = began;
+        world.invoke("rollback", action).unwrap();
+        let took = world.now().duration_since(began);
+        assert_eq!(took, serin_core::timing::ROLLBACK_LEASE, "it waited for a sign of life");
+        assert_at_baseline_now(world);
+    });
+    world.run();
+    assert_at_baseline(&world);
+}
+
+#[test]
 fn a_rollout_claims_a_stage_once_and_never_again() {
     let mut world = Simulation::new();
     world.start("a", short());
@@ -140,6 +161,10 @@ fn roll_back_before(world: &Simulation, operation: &'static str) {
 
 fn assert_at_baseline(world: &Simulation) {
     assert_eq!(world.failure("a").0, "RolledBack");
+    assert_at_baseline_now(world);
+}
+
+fn assert_at_baseline_now(world: &Simulation) {
     assert_eq!(world.stage().deployment_id.as_str(), "baseline");
     assert_eq!(world.stage().canary, None);
     assert_eq!(world.phase(), Some(Phase::RolledBack));

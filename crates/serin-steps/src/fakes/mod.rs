@@ -8,6 +8,7 @@ mod account;
 pub mod api_gateway;
 mod cloudwatch;
 mod gateway;
+mod limit;
 mod table;
 
 use std::{
@@ -23,8 +24,19 @@ use serin_core::{ids::ExecutionArn, timeline::Entry};
 
 pub use account::{Account, FakeAlarm, Traffic};
 pub use api_gateway::RestApi;
+pub use limit::CallLimit;
 
 use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions};
+
+/// The operations that count against API Gateway's limit.
+pub const API_GATEWAY: [&str; 6] = [
+    "GetRestApi",
+    "GetStage",
+    "UpdateStage",
+    "CreateDeployment",
+    "GetDeployments",
+    "GetDeployment",
+];
 
 /// How a call is made to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +65,8 @@ pub struct Shared {
     broken: BTreeMap<&'static str, CallError>,
     /// What happens just before a call of that name is sent.
     meanwhile: Vec<Meanwhile>,
+    /// The limit of API Gateway's calls, if there is one.
+    limit: Option<CallLimit>,
 }
 
 impl Deref for Shared {
@@ -105,6 +119,7 @@ impl FakeAws {
             faults: Vec::new(),
             broken: BTreeMap::new(),
             meanwhile: Vec::new(),
+            limit: None,
         })))
     }
 
@@ -131,6 +146,11 @@ impl FakeAws {
     /// Makes the calls of that name work again.
     pub fn mend_operation(&self, operation: &'static str) {
         self.account().broken.remove(operation);
+    }
+
+    /// Throttles the calls to API Gateway that go beyond a limit.
+    pub fn limit_calls(&self, limit: CallLimit) {
+        self.account().limit = Some(limit);
     }
 
     /// Lets something happen just before the next call of that name is sent.
@@ -189,6 +209,11 @@ impl Shared {
 
     fn send<T>(&mut self, operation: &'static str, effect: impl FnOnce(&mut Account) -> Called<T>) -> Called<T> {
         self.calls.push(operation);
+        let now = self.now;
+        let limit = self.limit.as_mut().filter(|_| API_GATEWAY.contains(&operation));
+        if limit.is_some_and(|limit| !limit.admits(now)) {
+            return Err(CallError::Throttled(format!("{operation}: Too Many Requests")));
+        }
         effect(&mut self.account)
     }
 }

@@ -8,12 +8,14 @@
 mod api;
 mod aws;
 mod binaries;
+mod claim;
 pub mod demo;
 mod deploy;
 mod error;
 mod http;
 mod load;
 mod process;
+mod proxy;
 mod rollout;
 mod stack;
 mod terminal;
@@ -23,17 +25,41 @@ mod world;
 pub use api::{ALIAS, Api, CanaryView, Response, StageView};
 pub use aws::{ACCOUNT, Clients, REGION};
 pub use aws_sdk_cloudwatch::types::StateValue;
+pub use claim::ClaimView;
 pub use deploy::Deployment;
 pub use error::{Error, Result};
 pub use http::{Answer, Http};
 pub use load::{Count, Load, Tally};
+pub use proxy::{Aim, Call, Effect, Fault, Proxy, RateLimit, Record, Service, Span};
 pub use rollout::{Entry, Execution, Rollout};
 pub use stack::Stack;
-pub use terminal::Terminal;
+pub use terminal::{Line, Style, Terminal};
 pub use workspace::Workspace;
 pub use world::{AlarmView, ENDPOINT_VARIABLE, SERIN, World, until};
 
 use std::process::{ExitStatus, Stdio};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Returns when somebody wants us to end; what is under way is then to be dropped, and with it the stack.
+///
+/// # Errors
+/// Always: with `Interrupted`, or with why signals cannot be heard.
+pub async fn interrupted<T>() -> Result<T> {
+    let listen = |kind| {
+        signal(kind).map_err(|source| Error::Start {
+            program: "signals".to_owned(),
+            source,
+        })
+    };
+    let (mut terminate, mut hang_up) = (listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Err(Error::Interrupted)
+}
 
 /// Runs a command against the world and returns how it ended. Its whole process group ends with the returned future.
 ///

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::Semaphore, task::JoinHandle, time::MissedTickBehavior};
 
-use crate::api::Api;
+use crate::api::{Api, Response};
 
 /// At most so many requests are under way at once; a stack that is slower than the load is not buried under it.
 const AT_ONCE: usize = 8;
@@ -16,9 +16,18 @@ const AT_ONCE: usize = 8;
 /// Requests at a steady rate until it is dropped.
 #[derive(Debug)]
 pub struct Load {
-    counts: Arc<Mutex<Vec<Slice>>>,
+    counts: Arc<Mutex<Counts>>,
     started: Instant,
     task: JoinHandle<()>,
+}
+
+/// What came in so far.
+#[derive(Debug, Default)]
+struct Counts {
+    /// By the second in which an answer came.
+    slices: Vec<Slice>,
+    /// When each answered request was sent, and who answered it.
+    sent: Vec<(Instant, String, u16)>,
 }
 
 /// The answers of one second, by version.
@@ -41,7 +50,7 @@ impl Load {
     /// Starts sending `per_second` requests to the stage.
     #[must_use]
     pub fn start(api: &Api, per_second: u32) -> Self {
-        let counts = Arc::new(Mutex::new(Vec::new()));
+        let counts = Arc::new(Mutex::new(Counts::default()));
         let started = Instant::now();
         let task = tokio::spawn(send(api.clone(), per_second, started, Arc::clone(&counts)));
         Self { counts, started, task }
@@ -57,15 +66,26 @@ impl Load {
     #[must_use]
     pub fn last(&self, seconds: usize) -> Tally {
         let counts = lock(&self.counts);
-        let start = counts.len().saturating_sub(seconds);
-        sum(counts.iter().skip(start))
+        let start = counts.slices.len().saturating_sub(seconds);
+        sum(counts.slices.iter().skip(start))
     }
 
     /// What came in from `since` (as of `elapsed`) on.
     #[must_use]
     pub fn since(&self, since: Duration) -> Tally {
         let second = usize::try_from(since.as_secs()).unwrap_or(usize::MAX);
-        sum(lock(&self.counts).iter().skip(second))
+        sum(lock(&self.counts).slices.iter().skip(second))
+    }
+
+    /// The answers so far to requests that were sent after `moment`, whenever they came in.
+    #[must_use]
+    pub fn sent_after(&self, moment: Instant) -> Tally {
+        let mut tally = Tally::default();
+        let counts = lock(&self.counts);
+        for (_, version, status) in counts.sent.iter().filter(|(sent, ..)| *sent > moment) {
+            add(&mut tally.0, version, *status);
+        }
+        tally
     }
 
     /// What came in so far.
@@ -127,11 +147,11 @@ fn sum<'a>(slices: impl Iterator<Item = &'a Slice>) -> Tally {
 }
 
 /// A panic elsewhere leaves counts that are still good.
-fn lock(counts: &Mutex<Vec<Slice>>) -> MutexGuard<'_, Vec<Slice>> {
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn send(api: Api, per_second: u32, started: Instant, counts: Arc<Mutex<Vec<Slice>>>) {
+async fn send(api: Api, per_second: u32, started: Instant, counts: Arc<Mutex<Counts>>) {
     let mut pace = tokio::time::interval(Duration::from_secs(1) / per_second.max(1));
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let room = Arc::new(Semaphore::new(AT_ONCE));
@@ -145,23 +165,29 @@ async fn send(api: Api, per_second: u32, started: Instant, counts: Arc<Mutex<Vec
         };
         let (api, counts) = (api.clone(), Arc::clone(&counts));
         requests.spawn(async move {
+            let sent = Instant::now();
             if let Ok(response) = api.get().await {
                 let second = usize::try_from(started.elapsed().as_secs()).unwrap_or(usize::MAX);
-                record(&counts, second, response.version, response.status);
+                record(&counts, second, sent, response);
             }
             drop(permit);
         });
     }
 }
 
-fn record(counts: &Mutex<Vec<Slice>>, second: usize, version: String, status: u16) {
+fn record(counts: &Mutex<Counts>, second: usize, sent: Instant, response: Response) {
     let mut counts = lock(counts);
-    while counts.len() <= second {
-        counts.push(Slice::new());
+    while counts.slices.len() <= second {
+        counts.slices.push(Slice::new());
     }
-    if let Some(slice) = counts.get_mut(second) {
-        let count = slice.entry(version).or_default();
-        count.responses = count.responses.saturating_add(1);
-        count.errors = count.errors.saturating_add(u32::from(status >= 500));
+    if let Some(slice) = counts.slices.get_mut(second) {
+        add(slice, &response.version, response.status);
     }
+    counts.sent.push((sent, response.version, response.status));
+}
+
+fn add(slice: &mut Slice, version: &str, status: u16) {
+    let count = slice.entry(version.to_owned()).or_default();
+    count.responses = count.responses.saturating_add(1);
+    count.errors = count.errors.saturating_add(u32::from(status >= 500));
 }

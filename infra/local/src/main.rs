@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use serin_local::{Error, Result, Terminal, World};
-use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 Serin on AWS on this machine, without an account or Docker.
@@ -19,7 +18,7 @@ async fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = tokio::select! {
         outcome = act(&arguments) => outcome,
-        outcome = interrupted() => outcome,
+        outcome = serin_local::interrupted() => outcome,
     };
     match outcome {
         Ok(code) => code,
@@ -98,23 +97,6 @@ async fn up() -> Result<ExitCode> {
         logs = world.logs().unwrap_or_default().display(),
     ));
     std::future::pending().await
-}
-
-/// Returns when somebody wants us to end; what is under way is then dropped, and with it the stack.
-async fn interrupted() -> Result<ExitCode> {
-    let listen = |kind| {
-        signal(kind).map_err(|source| Error::Start {
-            program: "signals".to_owned(),
-            source,
-        })
-    };
-    let (mut terminate, mut hang_up) = (listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
-    Err(Error::Interrupted)
 }
 
 fn say(text: &str) {

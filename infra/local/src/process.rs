@@ -5,7 +5,9 @@
 
 use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process, waitid,
+};
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result, tail};
@@ -56,6 +58,14 @@ pub(crate) fn kill_group(leader: u32) {
     if let Some(pid) = pid(leader) {
         // It may have ended already, which is as good.
         let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// Kills one process by its id. Whoever asks knows that it runs.
+pub(crate) fn kill(id: u32) {
+    if let Some(pid) = pid(id) {
+        // It may have ended just now, which is as good.
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result, tail},
     http::Http,
     process,
+    proxy::Proxy,
     workspace::Workspace,
 };
 
@@ -33,24 +34,29 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts LocalStack and returns when it is healthy.
+    /// Starts LocalStack and returns when it is healthy. The functions call AWS through the proxy, if there is one.
     ///
     /// # Errors
     /// If it does not come up; the error says where its log is.
-    pub async fn start(workspace: &Workspace) -> Result<Self> {
+    pub async fn start(workspace: &Workspace, proxy: Option<&Proxy>) -> Result<Self> {
         workspace.prune_states();
         // The folder's name is the owner's id: whoever comes later can tell whether it is still in use.
         let state = workspace.local(&format!("state/{}", std::process::id()));
         let _ = fs::remove_dir_all(&state);
-        for folder in [state.join("tmp"), state.join("logs")] {
+        for folder in ["tmp", "logs", "processes"].map(|name| state.join(name)) {
             fs::create_dir_all(&folder).map_err(Error::file("cannot make", &folder))?;
         }
         let mut failure = None;
         // Between choosing a free port and using it somebody else may take it.
         for _ in 0..3 {
-            let mut stack = Self::spawn(workspace, &state)?;
+            let mut stack = Self::spawn(workspace, &state, proxy)?;
             match stack.wait_until_healthy().await {
-                Ok(()) => return Ok(stack),
+                Ok(()) => {
+                    if let Some(proxy) = proxy {
+                        proxy.put_before(&stack.endpoint, state.join("processes"));
+                    }
+                    return Ok(stack);
+                }
                 Err(error) => {
                     stack.keep_state = true;
                     failure = Some(error);
@@ -60,7 +66,7 @@ impl Stack {
         Err(failure.unwrap_or(Error::Interrupted))
     }
 
-    fn spawn(workspace: &Workspace, state: &Path) -> Result<Self> {
+    fn spawn(workspace: &Workspace, state: &Path, proxy: Option<&Proxy>) -> Result<Self> {
         let port = free_port()?;
         let log = state.join("localstack.log");
         let output = File::create(&log).map_err(Error::file("cannot write", &log))?;
@@ -70,6 +76,7 @@ impl Stack {
             .args(["-m", "localstack.runtime.main"])
             .current_dir(state)
             .envs(environment(workspace, state, port))
+            .envs(proxy.map(|proxy| ("SERIN_LOCAL_FUNCTION_ENDPOINT", proxy.endpoint())))
             .env_remove("AWS_PROFILE")
             .env_remove("AWS_ENDPOINT_URL")
             // Nobody writes to it; that it closes is what tells the plugin that we are gone.
@@ -191,6 +198,7 @@ fn environment(workspace: &Workspace, state: &Path, port: u16) -> Vec<(&'static 
         ("FILESYSTEM_ROOT", folder(state.to_owned())),
         ("TMPDIR", folder(state.join("tmp"))),
         ("SERIN_LOCAL_LOGS", folder(state.join("logs"))),
+        ("SERIN_LOCAL_PROCESSES", folder(state.join("processes"))),
         ("PYTHONPATH", folder(workspace.root().join("infra/local/plugin"))),
     ];
     fixed

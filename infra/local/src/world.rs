@@ -17,6 +17,7 @@ use crate::{
     deploy::{self, Deployment},
     error::{Error, Result},
     http::Http,
+    proxy::Proxy,
     rollout::Rollout,
     stack::Stack,
     workspace::Workspace,
@@ -70,13 +71,25 @@ impl World {
     /// # Errors
     /// If any of that fails.
     pub async fn start(tell: impl Fn(&str)) -> Result<Self> {
+        Self::start_with(None, tell).await
+    }
+
+    /// The same, with a proxy between the functions and AWS. Whatever else uses the world calls AWS directly.
+    ///
+    /// # Errors
+    /// If any of that fails.
+    pub async fn start_behind(proxy: &Proxy, tell: impl Fn(&str)) -> Result<Self> {
+        Self::start_with(Some(proxy), tell).await
+    }
+
+    async fn start_with(proxy: Option<&Proxy>, tell: impl Fn(&str)) -> Result<Self> {
         let workspace = Workspace::find()?;
         tell("environments");
         workspace.set_up().await?;
         tell("functions");
         let stage = binaries::build_and_stage(&workspace).await?;
         tell("LocalStack");
-        let stack = Stack::start(&workspace).await?;
+        let stack = Stack::start(&workspace, proxy).await?;
         let endpoint = stack.endpoint().to_owned();
         let mut world = Self::at(workspace, stage, &endpoint);
         world.stack = Some(stack);

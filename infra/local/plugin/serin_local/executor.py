@@ -42,6 +42,8 @@ def _executor() -> "type[RuntimeExecutor]":
         def start(self, env_vars: dict[str, str]) -> None:
             self._environment = {name: str(value) for name, value in env_vars.items() if value is not None}
             self._environment["PATH"] = os.environ.get("PATH", "")
+            if endpoint := os.environ.get("SERIN_LOCAL_FUNCTION_ENDPOINT"):
+                self._environment["AWS_ENDPOINT_URL"] = endpoint
             self._cold_start()
 
         def _cold_start(self) -> Sandbox:

@@ -1,5 +1,6 @@
 """One running `bootstrap` with its Runtime API and its log."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ class InitError(Exception):
         super().__init__(payload.decode(errors="replace"))
         self.payload = payload
 
+
+_numbers = itertools.count(1)
 
 # The processes that may still run.
 _running: set[subprocess.Popen[bytes]] = set()
@@ -48,15 +51,24 @@ class Sandbox:
         self._lines: list[str] = []
         bootstrap = folder / "bootstrap"
         bootstrap.chmod(0o755)
+        name = f"{log.stem}.{next(_numbers)}"
+        own = {
+            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "LAMBDA_TASK_ROOT": str(folder),
+            # The SDK says it in its user agent: a proxy can tell who calls.
+            "AWS_SDK_UA_APP_ID": name,
+        }
         self._process = subprocess.Popen(
             [str(bootstrap)],
             cwd=folder,
-            env=environment | {"AWS_LAMBDA_RUNTIME_API": self._api.address, "LAMBDA_TASK_ROOT": str(folder)},
+            env=environment | own,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
         _running.add(self._process)
+        if processes := os.environ.get("SERIN_LOCAL_PROCESSES"):
+            Path(processes, name).write_text(str(self._process.pid), encoding="ascii")
         threading.Thread(target=self._follow, name=f"serin-log-{log.stem}", daemon=True).start()
 
     def wait_until_ready(self) -> None:

@@ -6,7 +6,7 @@ use serin_core::{
     stage::{CanaryTarget, CanaryView, Patch, PatchOperation, StageView, Variables, promote, promote_as_documented},
 };
 use serin_steps::{
-    fakes::{FakeAws, RestApi},
+    fakes::{FakeAws, NewCanary, RestApi},
     ports::{CallError, Called, Gateway},
 };
 
@@ -63,19 +63,19 @@ fn refused(text: &str) -> CallError {
 fn f1_3_a_canary_deployment_leaves_the_stage_s_own_and_needs_a_stage_that_exists() {
     let mut api = api();
     let id = api
-        .create_deployment("canary", Some("prod"), Some(percent("40")))
+        .create_deployment("canary", Some("prod"), Some(NewCanary::at(percent("40"))))
         .unwrap();
     let stage = api.stage("prod").unwrap();
     assert_eq!(stage.deployment_id.as_str(), "baseline");
     assert_eq!(stage.canary.unwrap().deployment_id, id);
     assert_eq!(
-        api.create_deployment("canary", None, Some(percent("40"))),
+        api.create_deployment("canary", None, Some(NewCanary::at(percent("40")))),
         Err(refused(
             "Invalid deployment content specified.Non null and non empty stageName must be provided for canary deployment. Provided value is null"
         ))
     );
     assert_eq!(
-        api.create_deployment("canary", Some("staging"), Some(percent("40"))),
+        api.create_deployment("canary", Some("staging"), Some(NewCanary::at(percent("40")))),
         Err(refused(
             "Invalid deployment content specified.Stage staging must already be created before making a canary release deployment"
         ))
@@ -86,7 +86,7 @@ fn f1_3_a_canary_deployment_leaves_the_stage_s_own_and_needs_a_stage_that_exists
 fn f1_4_another_canary_deployment_silently_takes_the_place_of_the_first() {
     let mut api = with_canary();
     let id = api
-        .create_deployment("somebody else's", Some("prod"), Some(percent("50")))
+        .create_deployment("somebody else's", Some("prod"), Some(NewCanary::at(percent("50"))))
         .unwrap();
     let canary = api.stage("prod").unwrap().canary.unwrap();
     assert_eq!((canary.deployment_id, canary.percent), (id, percent("50")));
@@ -110,6 +110,37 @@ fn f1_5_a_canary_locks_the_stage_against_ordinary_deployments_even_at_0_percent(
         let id = api.create_deployment("by the pipeline", Some("prod"), None).unwrap();
         assert_eq!(api.stage("prod").unwrap().deployment_id, id);
     }
+}
+
+#[test]
+fn an_ordinary_deployment_to_a_stage_that_does_not_exist_makes_it() {
+    let mut api = api();
+    let id = api.create_deployment("by the pipeline", Some("staging"), None).unwrap();
+    let stage = api.stage("staging").unwrap();
+    assert_eq!((stage.deployment_id, stage.canary), (id, None));
+}
+
+#[test]
+fn f1_1_a_stage_is_made_once_with_or_without_a_canary_of_a_deployment_that_exists() {
+    let mut api = api();
+    let canary = || NewCanary::at(percent("10"));
+    let plain = api
+        .create_stage("one", "d1", variables(&[("alias", "v1")]), None)
+        .unwrap();
+    assert_eq!(plain.variables, variables(&[("alias", "v1")]));
+    let own = api
+        .create_stage("two", "d1", variables(&[]), Some((None, canary())))
+        .unwrap();
+    assert_eq!(own.canary.unwrap().deployment_id.as_str(), "d1");
+    let other = Some((Some("baseline"), canary()));
+    let other = api.create_stage("three", "d1", variables(&[]), other).unwrap();
+    assert_eq!(other.canary.unwrap().deployment_id.as_str(), "baseline");
+    let again = api.create_stage("one", "d1", variables(&[]), None);
+    assert!(matches!(again, Err(CallError::Unavailable(_))), "{again:?}");
+    let unknown = Some((Some("no-such"), canary()));
+    let unknown = api.create_stage("four", "d1", variables(&[]), unknown);
+    assert_eq!(unknown, Err(refused("Deployment id does not exist")));
+    assert!(matches!(api.stage("four"), Err(CallError::NotFound(_))));
 }
 
 #[test]

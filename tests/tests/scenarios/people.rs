@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use serin_core::{claim::Phase, percent::Percent, stage::Patch};
-use serin_steps::fakes::Fault;
+use serin_steps::fakes::{Fault, NewCanary};
 use serin_tests::{
     machine::End,
     simulation::{API, Simulation, execution_event},
@@ -202,7 +202,7 @@ fn a_canary_that_a_person_puts_there_meanwhile_is_drift_and_is_left_alone() {
     let mut world = Simulation::new();
     world.start("r1", with_approval());
     world.at(200, |world| {
-        let ten = Percent::parse("10");
+        let ten = Percent::parse("10").map(NewCanary::at);
         world
             .aws
             .account()

@@ -3,7 +3,10 @@
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use serin_core::{claim::Phase, percent::Percent};
-use serin_steps::{fakes::Fault, rollback::rollback};
+use serin_steps::{
+    fakes::{Fault, NewCanary},
+    rollback::rollback,
+};
 use serin_tests::{
     machine::End,
     simulation::{API, Simulation, alarm_action},
@@ -215,7 +218,7 @@ fn something_else_that_is_promoted_by_accident_is_put_back() {
     world.start("a", short());
     world.at(280, |world| {
         world.aws.before_next("UpdateStage", |aws| {
-            let ten = Percent::parse("10");
+            let ten = Percent::parse("10").map(NewCanary::at);
             aws.account()
                 .api(API)
                 .unwrap()

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use serin_core::{alarm::AlarmState, claim::Phase, percent::Percent};
+use serin_steps::fakes::NewCanary;
 use serin_tests::{
     machine::End,
     simulation::{API, Simulation, hook_arn},
@@ -168,7 +169,7 @@ fn nobody_runs_unguarded_by_accident_but_may_on_purpose() {
 #[test]
 fn somebody_else_s_canary_is_left_alone() {
     let world = Simulation::new();
-    let ten = Percent::parse("10");
+    let ten = Percent::parse("10").map(NewCanary::at);
     world
         .aws
         .account()

@@ -11,6 +11,37 @@ use serin_core::{
 
 use crate::ports::{CallError, Called};
 
+/// What CreateDeployment and CreateStage can say of a canary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewCanary {
+    /// Its share.
+    pub percent: Percent,
+    /// The variables that differ from the stage's.
+    pub overrides: Variables,
+    /// Whether it shares the stage's cache.
+    pub use_stage_cache: bool,
+}
+
+impl NewCanary {
+    /// A canary with a share and nothing else.
+    #[must_use]
+    pub fn at(percent: Percent) -> Self {
+        Self {
+            percent,
+            ..Self::default()
+        }
+    }
+
+    fn of(self, deployment_id: DeploymentId) -> CanaryView {
+        CanaryView {
+            deployment_id,
+            percent: self.percent,
+            overrides: self.overrides,
+            use_stage_cache: self.use_stage_cache,
+        }
+    }
+}
+
 /// A REST API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RestApi {
@@ -30,9 +61,8 @@ impl RestApi {
     pub fn new(name: &str, stage_name: &str, variables: Variables) -> Self {
         let deployment_id = DeploymentId::from("baseline");
         let stage = StageView {
-            deployment_id: deployment_id.clone(),
             variables,
-            canary: None,
+            ..on(deployment_id.clone())
         };
         Self {
             name: name.to_owned(),
@@ -42,7 +72,7 @@ impl RestApi {
         }
     }
 
-    /// CreateDeployment: free-standing, or of a stage, or of a stage's canary.
+    /// CreateDeployment: free-standing, or of a stage (which is made where there is none), or of a stage's canary.
     ///
     /// # Errors
     /// As recorded on AWS.
@@ -50,40 +80,67 @@ impl RestApi {
         &mut self,
         description: &str,
         stage_name: Option<&str>,
-        canary: Option<Percent>,
+        canary: Option<NewCanary>,
     ) -> Called<DeploymentId> {
         let id = DeploymentId(format!("d{}", self.deployments.len()));
         let prefix = "Invalid deployment content specified.";
-        if let Some(name) = stage_name {
-            let Some(stage) = self.stages.get_mut(name) else {
+        match (stage_name, canary) {
+            (None, None) => {}
+            (None, Some(_)) => {
                 return rejected(format!(
-                    "{prefix}Stage {name} must already be created before making a canary release deployment"
+                    "{prefix}Non null and non empty stageName must be provided for canary deployment. Provided value is null"
                 ));
-            };
-            match canary {
-                Some(percent) => {
-                    let (overrides, use_stage_cache) = (Variables::new(), false);
-                    stage.canary = Some(CanaryView {
-                        deployment_id: id.clone(),
-                        percent,
-                        overrides,
-                        use_stage_cache,
-                    });
-                }
-                None if stage.canary.is_some() => {
+            }
+            (Some(name), Some(canary)) => {
+                let Some(stage) = self.stages.get_mut(name) else {
+                    return rejected(format!(
+                        "{prefix}Stage {name} must already be created before making a canary release deployment"
+                    ));
+                };
+                stage.canary = Some(canary.of(id.clone()));
+            }
+            (Some(name), None) => {
+                let stage = self.stages.entry(name.to_owned()).or_insert_with(|| on(id.clone()));
+                if stage.canary.is_some() {
                     return rejected(format!(
                         "{prefix}Non canary deployment not supported on stage {name} because Canary is enabled. Provide CanarySettings in deploymentInput."
                     ));
                 }
-                None => stage.deployment_id = id.clone(),
+                stage.deployment_id = id.clone();
             }
-        } else if canary.is_some() {
-            return rejected(format!(
-                "{prefix}Non null and non empty stageName must be provided for canary deployment. Provided value is null"
-            ));
         }
         self.deployments.insert(id.clone(), description.to_owned());
         Ok(id)
+    }
+
+    /// CreateStage. Of the canary the first is its deployment, the stage's own without one.
+    ///
+    /// # Errors
+    /// Where there is such a stage, or a deployment is unknown.
+    pub fn create_stage(
+        &mut self,
+        stage_name: &str,
+        deployment_id: &str,
+        variables: Variables,
+        canary: Option<(Option<&str>, NewCanary)>,
+    ) -> Called<StageView> {
+        if self.stages.contains_key(stage_name) {
+            // A conflict, which the port takes for two writers at once.
+            return Err(CallError::Unavailable("Stage already exists".to_owned()));
+        }
+        let deployment_id = self.known(deployment_id)?;
+        let canary = match canary {
+            None => None,
+            Some((None, canary)) => Some(canary.of(deployment_id.clone())),
+            Some((Some(id), canary)) => Some(canary.of(self.known(id)?)),
+        };
+        let stage = StageView {
+            deployment_id,
+            variables,
+            canary,
+        };
+        self.stages.insert(stage_name.to_owned(), stage.clone());
+        Ok(stage)
     }
 
     /// UpdateStage: all operations or none.
@@ -115,6 +172,9 @@ impl RestApi {
     }
 
     fn apply(&self, view: &mut StageView, operation: &PatchOperation) -> Called<()> {
+        if operation.op == "replace" && operation.value.is_none() {
+            return rejected(format!("Invalid replace operation without a value: {}", operation.path));
+        }
         let value = operation.value.clone().unwrap_or_default();
         let path: Vec<_> = operation.path.trim_start_matches('/').split('/').collect();
         match (operation.op, path.as_slice()) {
@@ -188,6 +248,15 @@ impl RestApi {
         } else {
             rejected("Deployment id does not exist".to_owned())
         }
+    }
+}
+
+/// A stage with a deployment and nothing else.
+fn on(deployment_id: DeploymentId) -> StageView {
+    StageView {
+        deployment_id,
+        variables: Variables::new(),
+        canary: None,
     }
 }
 

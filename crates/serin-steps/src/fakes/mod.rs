@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use serin_core::{ids::ExecutionArn, timeline::Entry};
 
 pub use account::{Account, FakeAlarm, Traffic};
-pub use api_gateway::RestApi;
+pub use api_gateway::{NewCanary, RestApi};
 pub use limit::CallLimit;
 
 use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions};

@@ -11,7 +11,7 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run |
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check lint docs unit end-to-end build deploy explore bench-lambda local tools format clean
+.PHONY: help demo test check lint docs unit end-to-end build deploy explore chaos bench-lambda local tools format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,10 @@ check: tools ## The fast part: format, lints, unit and scenario tests, docs, tem
 	@RUSTDOCFLAGS="-D warnings" infra/check.sh "docs" cargo doc --quiet --locked --workspace --no-deps --document-private-items
 	@for template in $(TEMPLATES); do infra/check.sh "$$template" $(SAM) validate --lint --template $$template || exit 1; done
 
-end-to-end: tools local ## Stories on LocalStack, the demo's two among them
+end-to-end: tools local ## On LocalStack: the stories, the fake compared with it, three rounds of chaos
 	@cargo run --quiet --locked --package serin-local --bin local -- run -- \
-	    cargo $(NEXTEST) --locked --package serin-tests --features local-stack --test end_to_end
+	    cargo $(NEXTEST) --locked --package serin-tests --features local-stack --test end_to_end --test differential
+	@$(MAKE) --no-print-directory chaos SEED=10 ROUNDS=3
 
 build: tools ## Build the functions for ARCH=arm64|x86_64 into build/ARCH, and point build/lambda there
 	@infra/build.sh "$(ARCH)" "$(CARGO_LAMBDA)" $(FUNCTIONS)
@@ -40,6 +41,9 @@ deploy: tools ## Deploy to your account what was built for ARCH; ARGS=--guided t
 
 explore: ## Search every order of the steps' calls, in deeper bounds than `make test`
 	@cargo run --quiet --locked --package serin-explorer --bin explore
+
+chaos: tools local ## Break it while it runs, 30 times; SEED=N ROUNDS=N repeat what was printed
+	@cargo run --quiet --locked --package serin-chaos -- $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-lambda: tools ## Measure cold and warm starts against boto3 and a function without SDK
 	@cargo run --quiet --locked --release --package serin-bench

@@ -30,7 +30,7 @@ pub use deploy::Deployment;
 pub use error::{Error, Result};
 pub use http::{Answer, Http};
 pub use load::{Count, Load, Tally};
-pub use proxy::{Aim, Call, Effect, Fault, Proxy, RateLimit, Record, Service, Span};
+pub use proxy::{Aim, Call, Effect, Fault, Proxy, Record, Service, Span};
 pub use rollout::{Entry, Execution, Rollout};
 pub use stack::Stack;
 pub use terminal::{Line, Style, Terminal};

@@ -6,7 +6,6 @@
 mod call;
 mod fault;
 mod journal;
-mod limit;
 mod refusal;
 
 use std::{
@@ -29,6 +28,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
 };
+use jiff::Timestamp;
+use serin_steps::fakes::CallLimit;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
@@ -39,7 +40,6 @@ use crate::{
 pub use call::{Call, Service};
 pub use fault::{Aim, Effect, Fault, Span};
 pub use journal::Record;
-pub use limit::RateLimit;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -60,7 +60,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     behind: Option<Behind>,
-    limit: Option<RateLimit>,
+    limit: Option<CallLimit>,
     faults: Vec<fault::Armed>,
     under_way: BTreeMap<u64, String>,
     calls: u64,
@@ -115,7 +115,7 @@ impl Proxy {
     }
 
     /// Holds API Gateway's management calls to a limit, or to none.
-    pub fn limit(&self, limit: Option<RateLimit>) {
+    pub fn limit(&self, limit: Option<CallLimit>) {
         self.shared.lock().limit = limit;
     }
 
@@ -213,7 +213,7 @@ impl State {
 
     fn admits(&mut self, call: &Call) -> bool {
         let limit = self.limit.as_mut().filter(|_| call.service == Service::ApiGateway);
-        limit.is_none_or(|limit| limit.admits(Instant::now()))
+        limit.is_none_or(|limit| limit.admits(Timestamp::now()))
     }
 }
 
@@ -363,7 +363,7 @@ mod tests {
     #[tokio::test]
     async fn management_calls_are_held_to_the_limit_and_others_are_not() {
         let (front, back) = pair().await;
-        front.limit(Some(RateLimit::new(0, 2, Instant::now())));
+        front.limit(Some(CallLimit::new(0, 2, Timestamp::now())));
         let mut answers = Vec::new();
         for service in ["apigateway", "apigateway", "apigateway", "dynamodb"] {
             answers.push(call(&front, service, "").await.unwrap());

@@ -146,10 +146,12 @@ fn copies() -> Vec<Row> {
 fn stages() -> Vec<Row> {
     let (newest, unknown) = (Deployment::Made(0), Deployment::Unknown);
     let add = update([Patch::new("add", "/deploymentId", Value::Deployment(newest))]);
+    let remove = update([Patch::new("remove", "/deploymentId", Value::Deployment(newest))]);
     let on_unknown = made_stage(unknown, None);
     let canary_of_unknown = made_stage(newest, Some(unknown));
     vec![
         ("adding the deployment", vec![], add, REFUSED, Ok(())),
+        ("removing the deployment", vec![], remove, REFUSED, Ok(())),
         ("stage on an unknown deployment", vec![], on_unknown, REFUSED, FAILED),
         (
             "stage with a canary of an unknown deployment",
@@ -193,6 +195,7 @@ fn of_patch(one: &Patch, all: &[Patch], before: Option<&StageView>) -> Option<&'
         ("replace" | "remove", path) if copies && !path.starts_with("/canarySettings") => {
             Some("copy after a replacement")
         }
+        ("remove", "/deploymentId") => Some("removing the deployment"),
         ("remove", path) => {
             let others = all.iter().filter(|other| other.path == path).count();
             let missing = variable.is_some_and(|name| !is_there(name) || others > 1);

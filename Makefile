@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: tools local ## Play a healthy and a broken release on this machine, without an account
+demo: tools local ## Play a healthy, a broken and a slightly worse release on this machine, without an account
 	@cargo run --quiet --locked --package serin-local --bin local -- demo
 
 test: check end-to-end ## Everything that must pass
@@ -25,6 +25,8 @@ check: tools ## The fast part: format, lints, unit and scenario tests, docs, tem
 	@infra/check.sh "format" cargo fmt --all --check
 	@infra/check.sh "clippy" cargo clippy --quiet --locked --workspace --all-targets --all-features -- -D warnings
 	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace
+	@PYTHONPATH=infra/local/plugin PYTHONDONTWRITEBYTECODE=1 infra/check.sh "plugin of the local stack" \
+	    .local/localstack/bin/python -m unittest discover --start-directory infra/local/plugin/tests
 	@RUSTDOCFLAGS="-D warnings" infra/check.sh "docs" cargo doc --quiet --locked --workspace --no-deps --document-private-items
 	@for template in $(TEMPLATES); do infra/check.sh "$$template" $(SAM) validate --lint --template $$template || exit 1; done
 

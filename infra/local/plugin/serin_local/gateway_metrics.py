@@ -1,125 +1,70 @@
 """The metrics of namespace AWS/ApiGateway, which LocalStack does not publish.
 
-Count, 4XXError, 5XXError and Latency for {ApiName}, {ApiName, Stage} and, for what the canary answered, {ApiName,
-Stage="<stage>/Canary"} as well. That the canary has a dimension of its own, and that the stage's own series includes
-it, are assumptions about AWS: `docs/aws-fidelity.md`. AWS publishes each minute; here it is each second.
+Count, 4XXError, 5XXError and Latency for {ApiName}, {ApiName, Stage} and, for what the canary answered, the canary's own
+value of the dimension Stage. AWS publishes each minute; here it is each second.
+
+What that value is, and whether the stage's own series includes the canary, no page of AWS says (`docs/aws-fidelity.md`).
+Unless tags of the API say otherwise, it is `STAGE/Canary` and it does:
+
+    serin-local:canary-stage = VALUE            the canary's value of the dimension
+    serin-local:stage-includes-canary = false   the stage's series counts the baseline's requests only
 """
 
 import datetime
-import logging
-import queue
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from localstack.aws.connect import connect_to
-from localstack.services.apigateway.next_gen.execute_api.gateway import RestApiGateway
-from localstack.utils.patch import patch
 
-LOG = logging.getLogger(__name__)
+from serin_local.gateway_answers import Answer, Api
 
-
-class Api(NamedTuple):
-    """Whose metrics they are."""
-
-    account: str
-    region: str
-    id: str
+_AT_ONCE = 500
 
 
-class Answer(NamedTuple):
-    """One response of an API."""
+class Naming(NamedTuple):
+    """Under which dimensions an API's answers are counted."""
 
-    api: Api
-    second: int
-    stage: str
-    is_canary: bool
-    status: int
-    latency_ms: float
+    api_name: str
+    canary_stage: str | None
+    """None is STAGE/Canary."""
+    stage_includes_canary: bool
 
-
-_answers: "queue.Queue[Answer]" = queue.Queue()
-_names: dict[Api, str] = {}
-
-
-def install() -> None:
-    """Watches every REST API and starts the publisher."""
-
-    @patch(RestApiGateway.__init__)
-    def init(fn: Callable[..., None], self: RestApiGateway) -> None:
-        fn(self)
-        self.request_handlers.insert(0, _arrived)
-        self.response_handlers.append(_answered)
-
-    threading.Thread(target=_publish_forever, name="serin-gateway-metrics", daemon=True).start()
+    def stages(self, answer: Answer) -> Iterable[str | None]:
+        """The values of the dimension Stage that count this answer; None is the series of the whole API."""
+        yield None
+        if self.stage_includes_canary or not answer.is_canary:
+            yield answer.stage
+        if answer.is_canary:
+            yield self.canary_stage or f"{answer.stage}/Canary"
 
 
-def _arrived(_chain: Any, context: Any, _response: Any) -> None:
-    context.serin_arrived = time.perf_counter()
+_namings: dict[Api, Naming] = {}
 
 
-def _answered(_chain: Any, context: Any, response: Any) -> None:
-    deployment = getattr(context, "deployment", None)
-    if deployment is None:
-        return
-    now = time.perf_counter()
-    _answers.put(
-        Answer(
-            api=Api(deployment.account_id, deployment.region, context.api_id),
-            second=int(time.time()),
-            stage=context.stage,
-            is_canary=bool(context.is_canary),
-            status=response.status_code,
-            latency_ms=(now - getattr(context, "serin_arrived", now)) * 1000,
-        )
-    )
-
-
-def _publish_forever() -> None:
-    while True:
-        time.sleep(1)
-        by_api: dict[Api, list[Answer]] = defaultdict(list)
-        for _ in range(_answers.qsize()):
-            answer = _answers.get()
-            by_api[answer.api].append(answer)
-        for api, answers in by_api.items():
-            try:
-                _publish(api, answers)
-            except Exception:
-                LOG.warning("metrics of API %s could not be published", api.id, exc_info=True)
-
-
-def _publish(api: Api, answers: list[Answer]) -> None:
-    values: dict[tuple[int, str | None, str], list[float]] = defaultdict(list)
+def publish(api: Api, answers: list[Answer]) -> None:
+    """Publishes one statistic set for each value of a metric in a second, so that values can be told apart later."""
+    naming = _naming(api)
+    counts: Counter[tuple[int, str | None, str, int]] = Counter()
     for answer in answers:
-        for stage in _series(answer):
+        for stage in naming.stages(answer):
             for metric, value in _measures(answer):
-                values[answer.second, stage, metric].append(value)
-    name = _name(api)
-    data = [_datum(name, stage, metric, second, found) for (second, stage, metric), found in values.items()]
+                counts[answer.at_ms // 1000, stage, metric, value] += 1
+    data = [_datum(naming.api_name, *key, count) for key, count in counts.items()]
     client = connect_to(region_name=api.region, aws_access_key_id=api.account).cloudwatch
-    for start in range(0, len(data), 500):
-        client.put_metric_data(Namespace="AWS/ApiGateway", MetricData=data[start : start + 500])
+    for start in range(0, len(data), _AT_ONCE):
+        client.put_metric_data(Namespace="AWS/ApiGateway", MetricData=data[start : start + _AT_ONCE])
 
 
-def _series(answer: Answer) -> Iterable[str | None]:
-    yield None
-    yield answer.stage
-    if answer.is_canary:
-        yield f"{answer.stage}/Canary"
-
-
-def _measures(answer: Answer) -> Iterable[tuple[str, float]]:
-    yield "Count", 1.0
-    yield "4XXError", float(400 <= answer.status < 500)
-    yield "5XXError", float(answer.status >= 500)
+def _measures(answer: Answer) -> Iterable[tuple[str, int]]:
+    yield "Count", 1
+    yield "4XXError", int(400 <= answer.status < 500)
+    yield "5XXError", int(answer.status >= 500)
     yield "Latency", answer.latency_ms
 
 
-def _datum(name: str, stage: str | None, metric: str, second: int, values: list[float]) -> dict[str, Any]:
-    dimensions = [{"Name": "ApiName", "Value": name}]
+def _datum(api_name: str, second: int, stage: str | None, metric: str, value: int, count: int) -> dict[str, Any]:
+    dimensions = [{"Name": "ApiName", "Value": api_name}]
     if stage is not None:
         dimensions.append({"Name": "Stage", "Value": stage})
     return {
@@ -127,17 +72,17 @@ def _datum(name: str, stage: str | None, metric: str, second: int, values: list[
         "Unit": "Milliseconds" if metric == "Latency" else "Count",
         "Timestamp": datetime.datetime.fromtimestamp(second, datetime.UTC),
         "Dimensions": dimensions,
-        "StatisticValues": {
-            "SampleCount": len(values),
-            "Sum": sum(values),
-            "Minimum": min(values),
-            "Maximum": max(values),
-        },
+        "StatisticValues": {"SampleCount": count, "Sum": value * count, "Minimum": value, "Maximum": value},
     }
 
 
-def _name(api: Api) -> str:
-    if api not in _names:
+def _naming(api: Api) -> Naming:
+    if api not in _namings:
         client = connect_to(region_name=api.region, aws_access_key_id=api.account).apigateway
-        _names[api] = client.get_rest_api(restApiId=api.id)["name"]
-    return _names[api]
+        tags = client.get_tags(resourceArn=f"arn:aws:apigateway:{api.region}::/restapis/{api.id}")["tags"]
+        _namings[api] = Naming(
+            api_name=client.get_rest_api(restApiId=api.id)["name"],
+            canary_stage=tags.get("serin-local:canary-stage"),
+            stage_includes_canary=tags.get("serin-local:stage-includes-canary") != "false",
+        )
+    return _namings[api]

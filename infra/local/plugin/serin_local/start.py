@@ -6,15 +6,18 @@ import sys
 from localstack.runtime import hooks
 
 from serin_local import (
+    access_logs,
     alarm_actions,
     alarm_evaluation,
     cloudformation_numbers,
-    exact_dimensions,
     executions,
+    gateway_answers,
     gateway_fidelity,
     gateway_metrics,
     less_work,
     lifeline,
+    metric_filters,
+    metrics_store,
 )
 
 
@@ -30,10 +33,11 @@ def start() -> None:
     if os.environ.get("SERIN_LOCAL_LIFELINE") == "1":
         lifeline.watch_standard_input()
     cloudformation_numbers.install()
-    exact_dimensions.install()
+    metrics_store.install()
     alarm_evaluation.install()
     alarm_actions.install()
-    gateway_metrics.install()
+    gateway_answers.install(gateway_metrics.publish, access_logs.write)
+    metric_filters.install()
     less_work.install()
     gateway_fidelity.install()
     executions.install()

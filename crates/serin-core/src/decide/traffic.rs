@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Look, Ruling, roll_back};
+use super::{Look, Ruling, clock, roll_back};
 use crate::{
     analysis::{Mode, SILENT_WINDOWS, Window},
     claim::later,
@@ -59,7 +59,7 @@ pub(super) fn silence(document: &Document, look: &Look, findings: &mut Vec<Findi
     if !silence.is_telling() {
         // The evidence has the same counts.
         if findings.iter().all(|finding| finding.evidence.is_none()) {
-            findings.push(seen(windows));
+            findings.push(seen(document, look, windows));
         }
         return None;
     }
@@ -87,12 +87,20 @@ pub(super) fn silence(document: &Document, look: &Look, findings: &mut Vec<Findi
     })
 }
 
-fn seen(windows: &[Window]) -> Finding {
+fn seen(document: &Document, look: &Look, windows: &[Window]) -> Finding {
     let canary: u64 = windows.iter().map(|window| window.canary_requests).sum();
     let baseline: u64 = windows.iter().map(|window| window.baseline_requests).sum();
-    let text = match windows.len() {
-        0 => "no settled window yet".to_owned(),
-        count => format!("{canary} canary and {baseline} baseline requests in {count} settled windows"),
+    let settled = document.analysis.clean_windows(document.progress.since, look.now);
+    let text = match (windows.len(), settled) {
+        (0, None) => "no settled window yet".to_owned(),
+        // A stage that nobody calls looks the same as one whose requests are counted elsewhere.
+        (0, Some((from, to))) => format!(
+            "no request on either side from {} to {}; read: {}",
+            clock(from),
+            clock(to),
+            document.analysis.source.describe(&document.api_name)
+        ),
+        (count, _) => format!("{canary} canary and {baseline} baseline requests in {count} settled windows"),
     };
     let verdict = if canary > 0 {
         Verdict::Healthy

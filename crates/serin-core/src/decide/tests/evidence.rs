@@ -143,6 +143,23 @@ fn a_gate_waits_for_health_and_says_how_long_that_takes() {
 }
 
 #[test]
+fn where_no_side_has_a_request_it_is_said_where_was_looked() {
+    let document = judged(Mode::Guard, vec![step(10, 600, false)]);
+    let early = decide(document.clone(), &seen(&document, 200, Vec::new()));
+    assert_eq!(finding(&early, "traffic").text, "no settled window yet");
+    let later = decide(document.clone(), &seen(&document, 500, Vec::new()));
+    let traffic = finding(&later, "traffic");
+    assert_eq!(traffic.verdict, Verdict::Inconclusive);
+    assert!(
+        traffic.text.starts_with("no request on either side from "),
+        "{}",
+        traffic.text
+    );
+    let read = document.analysis.source.describe(&document.api_name);
+    assert!(traffic.text.ends_with(&format!("read: {read}")), "{}", traffic.text);
+}
+
+#[test]
 fn no_traffic_is_never_health() {
     let document = judged(Mode::Gate, vec![step(10, 300, false)]);
     let windows: Vec<_> = (2..30).map(|minute| window(minute, [0, 0, 0, 0])).collect();

@@ -24,14 +24,14 @@ struct Behaviour {
 const VERSIONS: [Behaviour; 4] = [
     Behaviour {
         version: "recommendation-v1",
-        failing_per_mille: 0,
+        failing_per_mille: 2,
         latency: Duration::from_millis(5),
         recommendations: ["linen shirt", "canvas shoes", "straw hat"],
     },
-    // Healthy, and quicker than the one before it.
+    // No worse, and quicker than the one before it.
     Behaviour {
         version: "recommendation-v2",
-        failing_per_mille: 0,
+        failing_per_mille: 2,
         latency: Duration::from_millis(2),
         recommendations: ["linen shirt", "leather sandals", "sunglasses"],
     },
@@ -59,7 +59,19 @@ async fn main() -> Result<(), Error> {
 async fn recommend(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let behaviour = behaviour(&event.context)?;
     tokio::time::sleep(behaviour.latency).await;
-    Ok(respond(behaviour, &event.context.request_id))
+    Ok(respond(
+        behaviour,
+        &event.context.request_id,
+        catalogue_is_down(&event.payload),
+    ))
+}
+
+/// Whether the stage says, by its variable `catalogue`, that what all versions share is down. A canary inherits the variable, so
+/// it is an outage of both sides.
+fn catalogue_is_down(request: &Value) -> bool {
+    request
+        .pointer("/stageVariables/catalogue")
+        .is_some_and(|said| said == "down")
 }
 
 /// The behaviour that goes with the alias by which the function was invoked.
@@ -76,12 +88,16 @@ fn behaviour(context: &Context) -> Result<&'static Behaviour, String> {
 }
 
 /// The response to one request, in the shape that an `AWS_PROXY` integration passes on.
-fn respond(behaviour: &Behaviour, request_id: &str) -> Value {
-    let (status, body) = if fails(behaviour, request_id) {
-        (
-            503,
-            json!({"version": behaviour.version, "error": "the recommendations are out of stock"}),
-        )
+fn respond(behaviour: &Behaviour, request_id: &str, catalogue_is_down: bool) -> Value {
+    let fault = if catalogue_is_down {
+        Some("the catalogue is down")
+    } else if fails(behaviour, request_id) {
+        Some("the recommendations are out of stock")
+    } else {
+        None
+    };
+    let (status, body) = if let Some(fault) = fault {
+        (503, json!({"version": behaviour.version, "error": fault}))
     } else {
         (
             200,
@@ -119,14 +135,15 @@ mod tests {
         let context = invoked_by(&format!(":{version}"));
         let behaviour = behaviour(&context).unwrap();
         let ids = (0..1000).map(|n| format!("8a6e0804-2bd0-4672-b79d-{n:012}"));
-        ids.filter(|id| respond(behaviour, id)["statusCode"] == 503).count()
+        ids.filter(|id| respond(behaviour, id, false)["statusCode"] == 503)
+            .count()
     }
 
     #[test]
     fn each_alias_answers_with_its_own_version() {
         for version in VERSIONS.map(|behaviour| behaviour.version) {
             let context = invoked_by(&format!(":{version}"));
-            let response = respond(behaviour(&context).unwrap(), "8a6e0804");
+            let response = respond(behaviour(&context).unwrap(), "8a6e0804", false);
             let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
             assert_eq!(body["version"], version);
         }
@@ -134,10 +151,22 @@ mod tests {
 
     #[test]
     fn versions_fail_as_often_as_the_table_says() {
-        assert_eq!(failing_of_a_thousand("recommendation-v1"), 0);
-        assert_eq!(failing_of_a_thousand("recommendation-v2"), 0);
+        assert!((0..8).contains(&failing_of_a_thousand("recommendation-v1")));
+        assert!((0..8).contains(&failing_of_a_thousand("recommendation-v2")));
         assert!((350..450).contains(&failing_of_a_thousand("recommendation-v3")));
         assert!((8..35).contains(&failing_of_a_thousand("recommendation-v4")));
+    }
+
+    #[test]
+    fn an_outage_of_the_catalogue_is_one_of_every_version() {
+        let event =
+            |catalogue: &str| json!({ "stageVariables": { "alias": "recommendation-v1", "catalogue": catalogue } });
+        for behaviour in &VERSIONS {
+            let response = respond(behaviour, "8a6e0804", catalogue_is_down(&event("down")));
+            assert_eq!(response["statusCode"], 503, "{}", behaviour.version);
+        }
+        assert!(!catalogue_is_down(&event("up")));
+        assert!(!catalogue_is_down(&json!({ "stageVariables": null })));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::Clients,
+    aws::{Clients, REGION},
     error::{Error, Result},
     http::{Answer, Http},
 };
@@ -162,6 +162,41 @@ impl Api {
     pub async fn remove_canary(&self) -> Result<()> {
         let remove = PatchOperation::builder().op(Op::Remove).path("/canarySettings");
         self.patch([remove.build()]).await
+    }
+
+    /// Sets a variable of the stage by hand; a canary inherits it.
+    ///
+    /// # Errors
+    /// What API Gateway refused it with.
+    pub async fn set_variable(&self, name: &str, value: &str) -> Result<()> {
+        self.patch([replace(&format!("/variables/{name}"), value)]).await
+    }
+
+    /// Lets the stage write a line for every request to a log group.
+    ///
+    /// # Errors
+    /// What API Gateway refused it with.
+    pub async fn write_access_log(&self, destination_arn: &str, format: &str) -> Result<()> {
+        self.patch([
+            replace("/accessLogSettings/destinationArn", destination_arn),
+            replace("/accessLogSettings/format", format),
+        ])
+        .await
+    }
+
+    /// Tags the API: the plugin counts its requests by what its tags say (`gateway_metrics.py`).
+    ///
+    /// # Errors
+    /// What API Gateway refused it with.
+    pub async fn tag(&self, name: &str, value: &str) -> Result<()> {
+        let arn = format!("arn:aws:apigateway:{REGION}::/restapis/{}", self.id);
+        let call = self
+            .clients
+            .apigateway
+            .tag_resource()
+            .resource_arn(arn)
+            .tags(name, value);
+        call.send().await.map(drop).map_err(failed("TagResource"))
     }
 
     async fn patch(&self, operations: impl IntoIterator<Item = PatchOperation>) -> Result<()> {

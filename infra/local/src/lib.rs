@@ -14,6 +14,7 @@ mod deploy;
 mod error;
 mod http;
 mod load;
+mod monitoring;
 mod process;
 mod proxy;
 mod rollout;
@@ -30,12 +31,13 @@ pub use deploy::Deployment;
 pub use error::{Error, Result};
 pub use http::{Answer, Http};
 pub use load::{Count, Load, Tally};
+pub use monitoring::Monitoring;
 pub use proxy::{Aim, Call, Effect, Fault, Proxy, Record, Service, Span};
 pub use rollout::{Entry, Execution, Rollout};
 pub use stack::Stack;
 pub use terminal::{Line, Style, Terminal};
 pub use workspace::Workspace;
-pub use world::{AlarmView, ENDPOINT_VARIABLE, SERIN, World, until};
+pub use world::{AlarmView, ENDPOINT_VARIABLE, METRIC_SECONDS, SERIN, World, until};
 
 use std::process::{ExitStatus, Stdio};
 

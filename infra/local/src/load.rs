@@ -88,6 +88,14 @@ impl Load {
         tally
     }
 
+    /// What came in between two moments (as of `elapsed`), to the second.
+    #[must_use]
+    pub fn between(&self, from: Duration, to: Duration) -> Tally {
+        let second = |at: Duration| usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
+        let seconds = second(to).saturating_sub(second(from)).saturating_add(1);
+        sum(lock(&self.counts).iter().skip(second(from)).take(seconds))
+    }
+
     /// What came in so far.
     #[must_use]
     pub fn total(&self) -> Tally {

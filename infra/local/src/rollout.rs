@@ -1,7 +1,7 @@
 //! A rollout, seen from outside: its execution, and its timeline in the table.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
@@ -53,6 +53,8 @@ pub struct Entry {
     pub decision: Option<String>,
     /// Why, sentence by sentence.
     pub findings: Vec<String>,
+    /// The whole item, as it is stored: lists and objects are JSON.
+    pub stored: BTreeMap<String, String>,
 }
 
 impl Execution {
@@ -159,17 +161,22 @@ impl Rollout {
 }
 
 fn entry(item: &HashMap<String, AttributeValue>) -> Option<Entry> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    let findings = item.get("findings").and_then(|list| list.as_l().ok());
-    let findings = findings.into_iter().flatten().filter_map(|finding| {
-        let sentence = finding.as_m().ok()?.get("text")?.as_s().ok()?;
-        Some(sentence.clone())
-    });
+    let texts = item
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())));
+    let stored: BTreeMap<_, _> = texts.collect();
+    let text = |name: &str| stored.get(name).cloned();
+    let findings: Vec<Value> = stored
+        .get("findings")
+        .and_then(|findings| serde_json::from_str(findings).ok())
+        .unwrap_or_default();
+    let sentences = findings.iter().filter_map(|finding| finding.get("text")?.as_str());
     Some(Entry {
         at: text("at")?.parse().ok()?,
         by: text("by")?,
         text: text("text")?,
         decision: text("decision"),
-        findings: findings.collect(),
+        findings: sentences.map(str::to_owned).collect(),
+        stored,
     })
 }

@@ -9,6 +9,7 @@ use std::{
 use aws_sdk_cloudwatch::types::StateValue;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::{
     api::{Api, failed},
@@ -17,6 +18,8 @@ use crate::{
     deploy::{self, Deployment},
     error::{Error, Result},
     http::Http,
+    monitoring::{self, Monitoring},
+    process,
     proxy::Proxy,
     rollout::Rollout,
     stack::Stack,
@@ -28,6 +31,9 @@ pub const SERIN: &str = "serin";
 
 /// The variable that says where a stack already runs.
 pub const ENDPOINT_VARIABLE: &str = "SERIN_LOCAL_ENDPOINT";
+
+/// The shortest window of evidence here: the plugin publishes each second, and CloudWatch has no period between 1 and 5.
+pub const METRIC_SECONDS: u32 = 5;
 
 /// A local AWS with Serin deployed.
 #[derive(Debug)]
@@ -96,6 +102,7 @@ impl World {
         tell("sam deploy");
         deploy::make_bucket(&endpoint).await?;
         let serin = Deployment::new("template.yaml", SERIN).for_this_machine();
+        let serin = serin.with("MetricResolutionSeconds", METRIC_SECONDS);
         let deployed = serin.deploy(&world.workspace, &world.stage, &endpoint).await;
         world.keep_logs_of(deployed)?;
         world.table = world.find_table().await?;
@@ -187,17 +194,73 @@ impl World {
         deployment.deploy(&self.workspace, &self.stage, &self.endpoint).await
     }
 
-    /// Deploys FashionFlow under this name, with its alarms: `infra/example-api` and `infra/monitoring.yaml`, with periods
-    /// of 10 s. Several at once share the time; the names must differ.
+    /// Deploys FashionFlow under this name, with its alarms as [`Monitoring`] has them. Several at once share the time; the
+    /// names must differ.
     ///
     /// # Errors
     /// If a deployment fails.
     pub async fn fashionflow(&self, name: &str) -> Result<Api> {
+        self.fashionflow_with(name, Monitoring::default()).await
+    }
+
+    /// Deploys FashionFlow under this name, with these alarms.
+    ///
+    /// # Errors
+    /// If a deployment fails.
+    pub async fn fashionflow_with(&self, name: &str, monitoring: Monitoring) -> Result<Api> {
+        let api = self.fashionflow_without_alarms(name).await?;
+        self.deploy(&monitoring.of(&api)).await?;
+        if monitoring.access_logs {
+            self.write_access_log(&api).await?;
+        }
+        Ok(api)
+    }
+
+    /// Deploys FashionFlow under this name, and no alarms.
+    ///
+    /// # Errors
+    /// If the deployment fails.
+    pub async fn fashionflow_without_alarms(&self, name: &str) -> Result<Api> {
         let example = Deployment::new("infra/example-api/template.yaml", name).for_this_machine();
         self.deploy(&example.with("ApiName", name)).await?;
-        let api = self.find_api(name).await?;
-        self.deploy(&monitoring(&api)).await?;
-        Ok(api)
+        self.find_api(name).await
+    }
+
+    /// Lets the stage write its access log as the monitoring stack's outputs say.
+    async fn write_access_log(&self, api: &Api) -> Result<()> {
+        let outputs = self.outputs(&monitoring::stack(api)).await?;
+        let output = |name: &str| {
+            let found = outputs.iter().find(|output| output["OutputKey"] == name);
+            let value = found.and_then(|output| output["OutputValue"].as_str());
+            value.ok_or_else(|| Error::Missing(format!("the stack has no output {name}")))
+        };
+        let (destination, format) = (output("AccessLogArn")?, output("AccessLogFormat")?);
+        api.write_access_log(destination, format).await
+    }
+
+    /// The outputs of a stack: objects with `OutputKey` and `OutputValue`.
+    async fn outputs(&self, stack: &str) -> Result<Vec<Value>> {
+        let query = ["--query", "Stacks[0].Outputs", "--output", "json"];
+        let said = self
+            .aws(
+                &[
+                    &["cloudformation", "describe-stacks", "--stack-name", stack],
+                    &query[..],
+                ]
+                .concat(),
+            )
+            .await?;
+        serde_json::from_str(&said).map_err(Error::call("DescribeStacks"))
+    }
+
+    /// Runs the AWS CLI against this stack and returns what it printed.
+    ///
+    /// # Errors
+    /// If it fails; the error has its output.
+    pub async fn aws(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(self.workspace.local("tools/bin/aws"));
+        command.args(arguments).envs(self.environment());
+        process::run_silently(&mut command).await
     }
 
     /// Finds a deployed API by its name.
@@ -346,21 +409,6 @@ impl World {
     pub fn stage(&self) -> &Path {
         &self.stage
     }
-}
-
-/// `infra/monitoring.yaml` for this API, quick enough for a demo.
-fn monitoring(api: &Api) -> Deployment {
-    Deployment::new("infra/monitoring.yaml", format!("{}-monitoring", api.name))
-        .with("RestApiId", &api.id)
-        .with("ApiName", &api.name)
-        .with("StageName", api.stage)
-        .with("SerinStackName", SERIN)
-        .with("Period", 10)
-        .with("EvaluationPeriods", 3)
-        .with("DatapointsToAlarm", 1)
-        .with("Canary5xxCount", 5)
-        // LocalStack evaluates no percentiles.
-        .with("LatencyStatistic", "Average")
 }
 
 /// Waits until `holds` says so, looking every 100 ms.

@@ -12,6 +12,7 @@ use serin_steps::{
     StepError, advance, begin,
     error::Stepped,
     evaluate, finish, instruct,
+    invocation::logged,
     ports::{Alarms, Claims, Clock, Executions, Gateway, Metrics},
     promote, rollback, sweep,
 };
@@ -23,11 +24,15 @@ pub trait World: Gateway + Claims + Alarms + Metrics + Executions + Clock {}
 
 impl<T: Gateway + Claims + Alarms + Metrics + Executions + Clock> World for T {}
 
-/// Runs a function.
+/// Runs a function, with its log.
 ///
 /// # Errors
 /// The step's.
 pub async fn run(world: &impl World, function: &str, input: Value) -> Stepped<Value> {
+    logged("request-1", input, |input| step(world, function, input)).await
+}
+
+async fn step(world: &impl World, function: &str, input: Value) -> Stepped<Value> {
     match function {
         "begin" => begin::begin(world, world, world, world, &settings(), input).await,
         "advance" => advance::advance(world, world, world, input).await,

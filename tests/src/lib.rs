@@ -2,6 +2,8 @@
 
 pub mod cfn;
 pub mod functions;
+pub mod log;
 pub mod machine;
+pub mod payloads;
 pub mod permissions;
 pub mod simulation;

@@ -26,6 +26,7 @@ use serin_steps::fakes::{FakeAlarm, FakeAws, RestApi, Traffic};
 
 use crate::{
     functions,
+    log::{self, secrets},
     machine::{End, Execution, Failure, Machine, Next},
 };
 
@@ -70,6 +71,8 @@ pub struct Simulation {
     pub invocations: Vec<(String, Vec<&'static str>)>,
     /// The states and history events of ended executions.
     pub histories: BTreeMap<String, (Vec<String>, u32)>,
+    /// What all of them logged, as lines of JSON.
+    pub log: String,
     /// How far the clock goes while a function runs.
     pub invocation_time: SignedDuration,
 }
@@ -153,6 +156,7 @@ impl Simulation {
                 },
             }],
             invocations: Vec::new(),
+            log: String::new(),
             histories: BTreeMap::new(),
             invocation_time: SignedDuration::from_millis(200),
         };
@@ -325,8 +329,13 @@ impl Simulation {
     /// Invokes a function, as Lambda would: a process that dies is a failure by Lambda's own name, after the timeout.
     pub fn invoke(&mut self, function: &str, input: Value) -> Result<Value, Failure> {
         let first = self.aws.account().calls.len();
+        let secrets = secrets(&self.aws);
         // `None` where it crashed.
-        let outcome = functions::run(&self.aws, function, input).now_or_never();
+        let (outcome, log) = log::of(|| functions::run(&self.aws, function, input).now_or_never());
+        for secret in secrets {
+            assert!(!log.contains(&secret), "{function} logs {secret:?}:\n{log}");
+        }
+        self.log.push_str(&log);
         let sent = self.aws.account().calls.split_off(first);
         self.aws.account().calls.extend(&sent);
         self.invocations.push((function.to_owned(), sent));

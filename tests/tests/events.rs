@@ -18,131 +18,15 @@ use aws_lambda_events::{
 };
 use serde_json::{Value, json};
 use serin_core::{
-    alarm::AlarmState,
     claim::Phase,
     document::Document,
-    ids::ExecutionArn,
-    percent::Percent,
     trigger::{self, Trigger},
 };
 use serin_tests::{
     cfn::{entries, repository},
     machine::Failure,
-    simulation::{API, Simulation, execution_arn, prod},
+    payloads::{FUNCTIONS, as_in, at_25_percent, events, prepared},
 };
-
-const FUNCTIONS: [&str; 8] = [
-    "begin", "advance", "evaluate", "promote", "finish", "rollback", "sweep", "instruct",
-];
-
-/// The payloads of a function by the names of their files.
-fn events(function: &str) -> Vec<(String, Value)> {
-    let files = fs::read_dir(repository("events").join(function)).unwrap();
-    let mut events: Vec<_> = files
-        .map(|file| {
-            let path = file.unwrap().path();
-            assert_eq!(path.extension().unwrap(), "json", "{}", path.display());
-            let payload = serde_json::from_str(&fs::read_to_string(&path).unwrap());
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            (
-                name,
-                payload.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
-            )
-        })
-        .collect();
-    events.sort_by(|one, other| one.0.cmp(&other.0));
-    events
-}
-
-// --- The account ---
-
-fn clock(world: &Simulation, time: &str) {
-    world.aws.account().now = format!("2026-03-01T{time}Z").parse().unwrap();
-}
-
-/// Before any rollout: one alarm is on because of an incident, and a pipeline has made deployment x9y8.
-fn fashion_flow() -> Simulation {
-    let world = Simulation::new();
-    for name in [
-        "recommendations-error-rate",
-        "recommendations-latency-band",
-        "recommendations-5xx-by-resource",
-        "shop-health",
-    ] {
-        world.set_alarm(name, AlarmState::Ok);
-    }
-    world.set_alarm("checkout-errors", AlarmState::Alarm);
-    let id = "x9y8".into();
-    world
-        .aws
-        .account()
-        .api(API)
-        .unwrap()
-        .deployments
-        .insert(id, "by the pipeline".to_owned());
-    world
-}
-
-/// The rollout of events/begin/full.json has begun; the canary has no traffic yet.
-fn begun() -> (Simulation, Value) {
-    let mut world = fashion_flow();
-    let (_, request) = events("begin").into_iter().find(|(name, _)| name == "full").unwrap();
-    let document = world.invoke("begin", request).unwrap();
-    (world, document)
-}
-
-/// The stage and the claim are where a document says, at 03:22.
-fn as_in(document: &Document) -> Simulation {
-    let (mut world, begun) = begun();
-    if document.progress.promoted {
-        world.invoke("promote", begun).unwrap();
-    } else {
-        shift(&world, document.progress.percent);
-    }
-    clock(&world, "03:22:00");
-    world
-}
-
-fn shift(world: &Simulation, percent: Percent) {
-    let mut account = world.aws.account();
-    let stage = account.api(API).unwrap().stages.get_mut("prod").unwrap();
-    stage.canary.as_mut().unwrap().percent = percent;
-    let claim = account.claims.get_mut(&prod()).unwrap();
-    claim.percent = percent;
-    claim.next_beat_by = "2026-03-01T03:44:00Z".parse().unwrap();
-}
-
-fn at_25_percent() -> Simulation {
-    let (world, _) = begun();
-    shift(&world, Percent::parse("25").unwrap());
-    clock(&world, "03:22:00");
-    world
-}
-
-/// The account that a payload of a function is for.
-fn prepared(function: &str, payload: &Value) -> Simulation {
-    if let Ok(document) = serde_json::from_value::<Document>(payload.clone()) {
-        return as_in(&document);
-    }
-    let world = if function == "begin" {
-        fashion_flow()
-    } else {
-        at_25_percent()
-    };
-    match function {
-        "instruct" => world.aws.account().claims.get_mut(&prod()).unwrap().awaiting = Some(1),
-        "sweep" => {
-            let stopped = ExecutionArn(execution_arn("r-2026-03-01"));
-            world
-                .aws
-                .account()
-                .ended_executions
-                .insert(stopped, "ABORTED".to_owned());
-        }
-        _ => {}
-    }
-    world
-}
 
 // --- What comes of it ---
 
@@ -367,7 +251,7 @@ fn another_parser_finds_the_same_alarms_in_the_same_states() {
         let Some((arn, state)) = second_reading(&name, &payload) else {
             continue;
         };
-        let expected = match trigger::parse(&payload).unwrap().remove(0) {
+        let expected = match trigger::parse(&payload).remove(0).unwrap() {
             Trigger::Alarm { arn, .. } => (arn.0, "ALARM".to_owned()),
             Trigger::Nothing { what } => {
                 let (alarm, state) = what.strip_prefix("alarm ").unwrap().split_once(" is now ").unwrap();

@@ -99,8 +99,12 @@ impl<'a> Texts<'a> {
             return Ok(None);
         };
         let read = serde_json::from_str(text);
-        read.map(Some)
-            .map_err(|error| CallError::Rejected(format!("{name} of an item of the table: {error}")))
+        read.map(Some).map_err(|error| {
+            CallError::Rejected(format!(
+                "{name} of an item of the table is not JSON that Serin wrote ({:?})",
+                error.classify()
+            ))
+        })
     }
 
     fn stage(&self) -> Called<StageId> {

@@ -1,13 +1,15 @@
-//! The Lambda runtime around a step: errors by the names that the state machine knows, logs as JSON with the rollout and the
-//! stage on every line.
+//! The Lambda runtime around a step: errors by the names that the state machine knows, logs as JSON.
 
 use std::future::Future;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use serin_steps::{StepError, error::Stepped};
-use tracing::{Instrument as _, Span, field};
-use tracing_subscriber::filter::LevelFilter;
+use serin_steps::{StepError, error::Stepped, invocation::logged};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// The runtime could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +27,9 @@ where
     log_as_json();
     let step = &step;
     let invocation = service_fn(|event: LambdaEvent<Value>| async move {
-        let span = span(&event.payload, &event.context.request_id);
         // Boxed: a step over the SDK is a deeply nested type.
-        let outcome = Box::pin(step(event.payload)).instrument(span.clone()).await;
-        outcome.map_err(|error| {
-            span.in_scope(|| tracing::error!(error.name = error.name(), "{error}"));
-            diagnostic(&error)
-        })
+        let outcome = logged(&event.context.request_id, event.payload, |input| Box::pin(step(input))).await;
+        outcome.map_err(|error| diagnostic(&error))
     });
     lambda_runtime::run(invocation).await.map_err(ServeError)
 }
@@ -40,45 +38,21 @@ fn log_as_json() {
     let level = std::env::var("LOG_LEVEL")
         .ok()
         .and_then(|level| level.parse::<LevelFilter>().ok());
+    let level = level.unwrap_or(LevelFilter::INFO);
+    // Below INFO the SDK logs requests with their bodies, and those hold the users' variables.
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::INFO))
+        .with_target("serin", level);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .with_max_level(level)
+        .finish()
+        .with(targets)
         .init();
-}
-
-/// The rollout and the stage of an invocation, wherever its payload carries them.
-fn span(payload: &Value, request_id: &str) -> Span {
-    let text = |pointers: &[&str]| pointers.iter().find_map(|pointer| payload.pointer(pointer)?.as_str());
-    let rollout = text(&["/rolloutId", "/execution/Name", "/detail/name"]);
-    let api = text(&[
-        "/stage/restApiId",
-        "/request/restApiId",
-        "/state/stage/restApiId",
-        "/restApiId",
-    ]);
-    let stage = text(&[
-        "/stage/stageName",
-        "/request/stageName",
-        "/state/stage/stageName",
-        "/stageName",
-    ]);
-    let span = tracing::info_span!(
-        "invocation",
-        requestId = request_id,
-        rolloutId = field::Empty,
-        stage = field::Empty
-    );
-    if let Some(rollout) = rollout {
-        span.record("rolloutId", rollout);
-    }
-    if let (Some(api), Some(stage)) = (api, stage) {
-        span.record("stage", format!("{api}/{stage}"));
-    }
-    span
 }
 
 fn diagnostic(error: &StepError) -> Diagnostic {

@@ -4,8 +4,17 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+/// The most bytes of a message about faults. It becomes the cause of an execution's failure, which may have 32 KiB.
+const MAX_MESSAGE: usize = 8 * 1024;
+
+/// The most bytes of a path in a message: a path has names that the user chose.
+const MAX_PATH: usize = 200;
+
+/// The most bytes of what was given in a message.
+const MAX_GIVEN: usize = 400;
+
 /// One thing that is wrong with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// Where: `plan.steps[1].percent`.
     pub path: String,
@@ -20,14 +29,16 @@ impl fmt::Display for Fault {
         write!(
             formatter,
             "{}: given {}; allowed: {}",
-            self.path, self.given, self.allowed
+            shortened(&self.path, MAX_PATH),
+            shortened(&self.given, MAX_GIVEN),
+            self.allowed
         )
     }
 }
 
 /// Every fault of a request, at least one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", numbered(.0))]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{}", numbered(.0.iter().map(ToString::to_string)))]
 pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
@@ -40,17 +51,33 @@ impl Faults {
             allowed: allowed.into(),
         }])
     }
+
+    /// Where the faults are and what is allowed there, without a word of what was given: a payload may hold what nobody should
+    /// read in a log.
+    #[must_use]
+    pub fn without_values(&self) -> String {
+        let one = |fault: &Fault| format!("{}: allowed: {}", shortened(&fault.path, MAX_PATH), fault.allowed);
+        numbered(self.0.iter().map(one))
+    }
 }
 
-fn numbered(faults: &[Fault]) -> String {
-    if let [only] = faults {
-        return only.to_string();
+/// The faults one after the other, as many as a message has room for.
+fn numbered(faults: impl ExactSizeIterator<Item = String>) -> String {
+    let count = faults.len();
+    if count == 1 {
+        return faults.collect();
     }
-    let lines = faults
-        .iter()
-        .zip(1..)
-        .map(|(fault, number)| format!("({number}) {fault}"));
-    format!("{} faults: {}", faults.len(), lines.collect::<Vec<_>>().join("; "))
+    let mut message = format!("{count} faults: ");
+    for (fault, number) in faults.zip(1..) {
+        if message.len() + fault.len() > MAX_MESSAGE {
+            message.push_str("...");
+            break;
+        }
+        let mark = if number == 1 { "" } else { "; " };
+        let numbered = format!("{mark}({number}) {fault}");
+        message.push_str(&numbered);
+    }
+    message
 }
 
 /// A value in a request and where it stands.

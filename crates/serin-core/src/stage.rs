@@ -151,15 +151,13 @@ impl StageView {
     }
 }
 
+/// Only the names: a value may be a secret, and the description is logged.
 fn describe_overrides(overrides: &Variables) -> String {
     if overrides.is_empty() {
         return String::new();
     }
-    let pairs: Vec<_> = overrides
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    format!(" with {}", pairs.join(", "))
+    let names: Vec<_> = overrides.keys().map(String::as_str).collect();
+    format!(" with its own {}", names.join(", "))
 }
 
 /// One operation of an UpdateStage call. Only those that are recorded to work on AWS can be said.

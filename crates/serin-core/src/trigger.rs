@@ -68,27 +68,65 @@ pub enum Whose {
 const SHAPES: &str = "an alarm's direct action, its EventBridge event or its SNS message, a status change of an execution, \
      the state machine's own call, or {\"restApiId\", \"stageName\", \"by\", \"reason\"} by a person";
 
-/// Tells what asks for a rollback.
+/// The type of EventBridge's events of alarms.
+const STATE_CHANGE: &str = "CloudWatch Alarm State Change";
+
+/// The type, and the source, of events of executions.
+const EXECUTION_CHANGE: &str = "Step Functions Execution Status Change";
+const STEP_FUNCTIONS: &str = "aws.states";
+
+/// Types of events of alarms that never say that one went into ALARM: it was edited, or one series of many changed.
+const OF_NO_CONCERN: [&str; 2] = [
+    "CloudWatch Alarm Configuration Change",
+    "CloudWatch Alarm Contributor State Change",
+];
+
+/// Tells what asks for a rollback: one reading, or one for each record of an SNS event, so that a record that cannot be read
+/// hides no other.
 ///
 /// # Errors
-/// Names what is missing where the input has none of the known shapes, or one of them without what is needed.
-pub fn parse(input: &Value) -> Result<Vec<Trigger>, Faults> {
-    if let Some(records) = input.get("Records").and_then(Value::as_array) {
-        return records.iter().map(sns_record).collect();
+/// Each reading names what is missing where the input has none of the known shapes, or one of them without what is needed.
+#[must_use]
+pub fn parse(input: &Value) -> Vec<Result<Trigger, Faults>> {
+    match input.get("Records").and_then(Value::as_array) {
+        Some(records) if !records.is_empty() && !is_alarm(input) => records.iter().map(sns_record).collect(),
+        _ => vec![one(input)],
     }
-    let source = input.get("source").and_then(Value::as_str);
-    let detail_type = input.get("detail-type").and_then(Value::as_str);
-    let trigger = match (source, detail_type) {
-        _ if input.get("alarmData").is_some() => direct_action(input)?,
-        (_, Some("CloudWatch Alarm State Change")) => alarm_event(input)?,
-        (Some("aws.states"), Some("Step Functions Execution Status Change")) => execution_event(input)?,
-        (_, Some(other)) => Trigger::Nothing {
+}
+
+fn detail_type(input: &Value) -> Option<&str> {
+    text(input, "/detail-type")
+}
+
+/// Whether it is an alarm's action or event, by what only these have: a field that AWS adds one day must not hide an alarm.
+fn is_alarm(input: &Value) -> bool {
+    input.pointer("/alarmData/state").is_some() || detail_type(input) == Some(STATE_CHANGE)
+}
+
+fn one(input: &Value) -> Result<Trigger, Faults> {
+    let source = text(input, "/source");
+    match (source, detail_type(input)) {
+        (_, Some(STATE_CHANGE)) if input.pointer("/detail/state").is_some() => alarm_event(input),
+        _ if input.get("alarmData").is_some() => direct_action(input),
+        (_, Some(STATE_CHANGE)) => alarm_event(input),
+        (Some(STEP_FUNCTIONS), Some(EXECUTION_CHANGE)) => execution_event(input),
+        // Anybody may put events with another source.
+        (_, Some(EXECUTION_CHANGE)) => Err(Faults::one(
+            "source",
+            given(input, "/source"),
+            format!("{STEP_FUNCTIONS:?}"),
+        )),
+        (_, Some(other)) if OF_NO_CONCERN.contains(&other) => Ok(Trigger::Nothing {
             what: format!("an event of type {other:?}"),
-        },
-        (_, None) if input.get("execution").is_some() => state_machine(input)?,
-        (_, None) => person(input)?,
-    };
-    Ok(vec![trigger])
+        }),
+        (_, Some(_)) => Err(Faults::one(
+            "detail-type",
+            given(input, "/detail-type"),
+            format!("{STATE_CHANGE:?} or {EXECUTION_CHANGE:?}; known inputs are {SHAPES}"),
+        )),
+        (_, None) if input.get("execution").is_some() => state_machine(input),
+        (_, None) => person(input),
+    }
 }
 
 fn text<'a>(input: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -98,9 +136,25 @@ fn text<'a>(input: &'a Value, pointer: &str) -> Option<&'a str> {
 fn needed<'a>(input: &'a Value, pointer: &str) -> Result<&'a str, Faults> {
     text(input, pointer).ok_or_else(|| {
         let path = pointer.trim_start_matches('/').replace('/', ".");
-        let given = input.pointer(pointer).map_or_else(|| "nothing".to_owned(), brief);
-        Faults::one(&path, given, format!("a text; known inputs are {SHAPES}"))
+        Faults::one(
+            &path,
+            given(input, pointer),
+            format!("a text; known inputs are {SHAPES}"),
+        )
     })
+}
+
+fn given(input: &Value, pointer: &str) -> String {
+    input.pointer(pointer).map_or_else(|| "nothing".to_owned(), brief)
+}
+
+/// The ARN of the alarm among the resources that an event is about.
+fn alarm_among_resources(input: &Value) -> Option<&str> {
+    let resources = input.get("resources")?.as_array()?;
+    resources
+        .iter()
+        .filter_map(Value::as_str)
+        .find(|arn| arn.contains(":alarm:"))
 }
 
 /// An alarm counts only where its state is ALARM now. An unknown state is not ignored but reported.
@@ -124,12 +178,9 @@ fn alarm(arn: &str, state: &str, at: Option<&str>, reason: Option<&str>) -> Resu
 
 /// The alarm's own action. Published examples also show its data in the envelope of an event, with the ARN among the resources.
 fn direct_action(input: &Value) -> Result<Trigger, Faults> {
-    let arn = match text(input, "/resources/0") {
-        Some(arn) if input.get("alarmArn").is_none() => arn,
-        _ => needed(input, "/alarmArn")?,
-    };
+    let arn = text(input, "/alarmArn").or_else(|| alarm_among_resources(input));
     alarm(
-        arn,
+        arn.map_or_else(|| needed(input, "/alarmArn"), Ok)?,
         needed(input, "/alarmData/state/value")?,
         text(input, "/alarmData/state/timestamp").or_else(|| text(input, "/time")),
         text(input, "/alarmData/state/reason"),
@@ -145,31 +196,37 @@ fn cloudwatch_time(text: &str) -> Option<Timestamp> {
 }
 
 fn alarm_event(input: &Value) -> Result<Trigger, Faults> {
+    let arn = alarm_among_resources(input);
     alarm(
-        needed(input, "/resources/0")?,
+        arn.map_or_else(|| needed(input, "/resources/0"), Ok)?,
         needed(input, "/detail/state/value")?,
         text(input, "/detail/state/timestamp").or_else(|| text(input, "/time")),
         text(input, "/detail/state/reason"),
     )
 }
 
+/// A topic of the user's may carry anything: what is no message of an alarm asks for nothing. One that is broken is reported.
+/// A rule of EventBridge may have put the alarm's event there.
 fn sns_record(record: &Value) -> Result<Trigger, Faults> {
-    let message = needed(record, "/Sns/Message")?;
-    let Ok(message) = serde_json::from_str::<Value>(message) else {
-        return Ok(Trigger::Nothing {
-            what: "an SNS message that is not an alarm's".to_owned(),
-        });
-    };
-    if message.get("NewStateValue").is_none() {
+    let text = needed(record, "/Sns/Message")?;
+    let is_alarms = ["AlarmName", "NewStateValue", "alarmData", STATE_CHANGE];
+    if !is_alarms.iter().any(|word| text.contains(word)) {
         return Ok(Trigger::Nothing {
             what: "an SNS message that is not an alarm's".to_owned(),
         });
     }
+    let Ok(message) = serde_json::from_str::<Value>(text) else {
+        let given = format!("{} bytes that are not JSON", text.len());
+        return Err(Faults::one("Sns.Message", given, "the whole message of an alarm"));
+    };
+    if is_alarm(&message) {
+        return one(&message);
+    }
     alarm(
         needed(&message, "/AlarmArn")?,
         needed(&message, "/NewStateValue")?,
-        text(&message, "/StateChangeTime"),
-        text(&message, "/NewStateReason"),
+        self::text(&message, "/StateChangeTime"),
+        self::text(&message, "/NewStateReason"),
     )
 }
 

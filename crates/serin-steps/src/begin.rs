@@ -52,13 +52,12 @@ pub async fn begin(
 ) -> Stepped<Value> {
     let id = |name: &str| input.pointer(&format!("/execution/{name}")).and_then(Value::as_str);
     let (Some(arn), Some(name)) = (id("Id"), id("Name")) else {
-        return Err(StepError::InvalidInput(
-            "begin is called by the state machine, with execution.Id and execution.Name; start the state machine instead"
-                .to_owned(),
-        ));
+        let allowed =
+            "execution.Id and execution.Name, as the state machine gives them; start the state machine instead";
+        return Err(Faults::one("execution", "nothing", allowed).into());
     };
-    let home = Home::of_arn(arn)
-        .ok_or_else(|| StepError::InvalidInput(format!("execution.Id: {arn:?} is not the ARN of an execution")))?;
+    let home =
+        Home::of_arn(arn).ok_or_else(|| Faults::one("execution.Id", format!("{arn:?}"), "the ARN of an execution"))?;
     let surroundings = Surroundings {
         home: home.clone(),
         settings: settings.clone(),

@@ -1,14 +1,28 @@
 //! Reading and writing the rollout document at the rim of a step.
 
 use serde_json::Value;
-use serin_core::document::{Document, MAX_BYTES};
+use serin_core::{
+    document::{Document, MAX_BYTES},
+    fields::Faults,
+};
 
 use crate::error::{StepError, Stepped};
 
 /// Reads the document that the state machine hands on.
 pub(crate) fn read(input: Value) -> Stepped<Document> {
     serde_json::from_value(input)
-        .map_err(|error| StepError::InvalidInput(format!("this is not a rollout document: {error}")))
+        .map_err(|error| Faults::one("the document", unlike(&error.to_string()), "a rollout document").into())
+}
+
+/// What is wrong with a document, without its values: the message becomes the reason of a rollback, and reasons are logged.
+fn unlike(message: &str) -> String {
+    if message.starts_with("missing field") {
+        return format!("one with a {message}");
+    }
+    match message.rsplit_once("expected ") {
+        Some((_, expected)) => format!("one with something else where it has {expected}"),
+        None => "one with a value that does not fit".to_owned(),
+    }
 }
 
 /// Writes it back.

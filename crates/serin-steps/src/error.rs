@@ -11,7 +11,7 @@ use crate::ports::CallError;
 pub enum StepError {
     /// The input cannot be understood, or asks for what cannot be; nothing was touched.
     #[error("{0}")]
-    InvalidInput(String),
+    InvalidInput(Faults),
     /// The stage belongs to another rollout, or to somebody else's canary.
     #[error("{0}")]
     StageBusy(String),
@@ -67,6 +67,22 @@ impl StepError {
             Self::Internal(_) => "Internal",
         }
     }
+
+    /// The message as it may stand in a log: without what the input held.
+    #[must_use]
+    pub fn for_the_log(&self) -> String {
+        match self {
+            Self::InvalidInput(faults) => faults.without_values(),
+            Self::StageBusy(text)
+            | Self::StageDraining(text)
+            | Self::Drift(text)
+            | Self::ClaimLost(text)
+            | Self::Throttled(text)
+            | Self::Transient(text)
+            | Self::Rejected(text)
+            | Self::Internal(text) => text.clone(),
+        }
+    }
 }
 
 impl From<CallError> for StepError {
@@ -81,7 +97,7 @@ impl From<CallError> for StepError {
 
 impl From<Faults> for StepError {
     fn from(faults: Faults) -> Self {
-        Self::InvalidInput(faults.to_string())
+        Self::InvalidInput(faults)
     }
 }
 

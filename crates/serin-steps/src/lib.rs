@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod fakes;
 pub mod finish;
 pub mod instruct;
+pub mod invocation;
 pub mod ports;
 pub mod promote;
 pub mod rollback;

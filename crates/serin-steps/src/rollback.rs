@@ -40,25 +40,45 @@ pub async fn rollback(
 ) -> Stepped<Value> {
     let until = later(clock.now(), ROLLBACK_PERSISTS);
     let hand = Hand::new(gateway, claims, clock, until);
-    let mut results = Vec::new();
-    for trigger in trigger::parse(&input)? {
-        results.push(match trigger {
-            Trigger::Nothing { what } => json!({ "outcome": "nothing", "reason": what }),
-            Trigger::Alarm { arn, at, reason } => by_alarm(&hand, claims, &arn, at, &reason).await?,
-            Trigger::ExecutionEnded { arn, status } => by_execution(&hand, claims, &arn, &status).await?,
-            Trigger::StateMachine { rollout_id, state, .. } => {
-                return by_state_machine(&hand, claims, &rollout_id, state).await;
-            }
-            Trigger::Person { whose, by, reason } => {
-                let cause = Cause {
-                    kind: ReasonKind::Person,
-                    text: format!("rolled back by {by}: {reason}"),
-                };
-                by_person(&hand, claims, &whose, &cause).await?
-            }
-        });
+    let readings = trigger::parse(&input);
+    let by_machine = matches!(readings.as_slice(), [Ok(Trigger::StateMachine { .. })]);
+    let (mut results, mut failure) = (Vec::new(), None);
+    // One that cannot be read, or fails, does not stop the others.
+    for reading in readings {
+        let result = match reading {
+            Ok(trigger) => by_trigger(&hand, claims, trigger).await,
+            Err(faults) => Err(faults.into()),
+        };
+        match result {
+            Ok(result) => results.push(result),
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
-    Ok(json!({ "results": results }))
+    match failure {
+        Some(error) => Err(error),
+        None if by_machine => Ok(results.pop().unwrap_or_default()),
+        None => Ok(json!({ "results": results })),
+    }
+}
+
+async fn by_trigger<G: Gateway, C: Claims, K: Clock>(
+    hand: &Hand<'_, G, C, K>,
+    claims: &C,
+    trigger: Trigger,
+) -> Stepped<Value> {
+    match trigger {
+        Trigger::Nothing { what } => Ok(json!({ "outcome": "nothing", "reason": what })),
+        Trigger::Alarm { arn, at, reason } => by_alarm(hand, claims, &arn, at, &reason).await,
+        Trigger::ExecutionEnded { arn, status } => by_execution(hand, claims, &arn, &status).await,
+        Trigger::StateMachine { rollout_id, state, .. } => by_state_machine(hand, claims, &rollout_id, state).await,
+        Trigger::Person { whose, by, reason } => {
+            let cause = Cause {
+                kind: ReasonKind::Person,
+                text: format!("rolled back by {by}: {reason}"),
+            };
+            by_person(hand, claims, &whose, &cause).await
+        }
+    }
 }
 
 fn told(wanted: Wanted<'_>, ended: &Ended) -> Value {

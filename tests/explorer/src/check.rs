@@ -348,7 +348,7 @@ pub fn judge_end(
         Err(StepError::StageBusy(_)) => count(counts, Sometimes::Busy),
         Err(StepError::StageDraining(_)) => count(counts, Sometimes::Draining),
         Err(StepError::ClaimLost(_)) if root.function == Function::Begin => count(counts, Sometimes::Redriven),
-        Err(StepError::InvalidInput(text)) if text.contains("already in ALARM") => {
+        Err(StepError::InvalidInput(faults)) if faults.to_string().contains("already in ALARM") => {
             count(counts, Sometimes::AlarmSeenByBegin);
         }
         Err(_) => {}

@@ -39,11 +39,17 @@ fn shapes(value: &str) -> [Value; 3] {
 }
 
 fn one(input: &Value) -> Trigger {
-    let triggers = parse(input).unwrap_or_else(|faults| panic!("{input}: {faults}"));
-    let [trigger] = triggers.as_slice() else {
-        panic!("{input} became {triggers:?}")
-    };
-    trigger.clone()
+    match parse(input).as_slice() {
+        [Ok(trigger)] => trigger.clone(),
+        other => panic!("{input} became {other:?}"),
+    }
+}
+
+fn refused(input: &Value) -> Faults {
+    match parse(input).as_slice() {
+        [Err(faults)] => faults.clone(),
+        other => panic!("{input} became {other:?}"),
+    }
 }
 
 #[test]
@@ -75,7 +81,7 @@ fn ok_and_insufficient_data_ask_for_nothing() {
 #[test]
 fn a_state_that_nobody_knows_is_reported_and_not_ignored() {
     for input in shapes("BURNING") {
-        let faults = parse(&input).unwrap_err();
+        let faults = refused(&input);
         assert_eq!(
             faults.to_string(),
             "state: given \"BURNING\"; allowed: OK, ALARM or INSUFFICIENT_DATA"
@@ -143,8 +149,9 @@ fn only_an_execution_that_died_is_a_trigger() {
     }
     let mut elsewhere = ended("FAILED");
     elsewhere["source"] = json!("com.example");
-    assert!(
-        matches!(one(&elsewhere), Trigger::Nothing { .. }),
+    assert_eq!(
+        refused(&elsewhere).to_string(),
+        "source: given \"com.example\"; allowed: \"aws.states\"",
         "anybody may put events with another source"
     );
 }
@@ -192,7 +199,7 @@ fn a_person_names_a_stage_or_a_rollout_and_says_who_and_why() {
         ),
         (json!(null), "a status change of an execution"),
     ] {
-        let told = parse(&input).unwrap_err().to_string();
+        let told = refused(&input).to_string();
         assert!(told.contains(part), "{input}: {told}");
     }
 }
@@ -209,7 +216,7 @@ fn what_is_missing_is_named() {
         (no_state, "detail.state.value: "),
         (not_sns, "Sns.Message: "),
     ] {
-        let told = parse(&input).unwrap_err().to_string();
+        let told = refused(&input).to_string();
         assert!(told.starts_with(path), "{told}");
     }
 }
@@ -219,6 +226,62 @@ fn other_messages_of_the_topic_ask_for_nothing() {
     for message in ["good morning", "{\"deploy\": 7}", "[]", "null", ""] {
         let input = json!({ "Records": [{ "Sns": { "Message": message } }] });
         assert!(matches!(one(&input), Trigger::Nothing { .. }), "{message:?}");
+    }
+}
+
+#[test]
+fn an_event_of_a_type_that_nobody_knows_is_reported() {
+    let other = json!({ "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change v2", "detail": {} });
+    assert!(refused(&other).to_string().starts_with("detail-type: given "));
+    for kind in OF_NO_CONCERN {
+        let edited = json!({ "source": "aws.cloudwatch", "detail-type": kind, "detail": {} });
+        assert!(matches!(one(&edited), Trigger::Nothing { .. }), "{kind}");
+    }
+}
+
+#[test]
+fn a_broken_message_of_an_alarm_is_reported_and_hides_no_other() {
+    let whole = topic("ALARM");
+    let mut both = whole.clone();
+    let message = both["Records"][0]["Sns"]["Message"].as_str().unwrap().to_owned();
+    let broken = json!({ "Sns": { "Message": message[..message.len() - 1] } });
+    both["Records"] = json!([broken, whole["Records"][0]]);
+    let readings = parse(&both);
+    assert!(
+        matches!(readings.as_slice(), [Err(_), Ok(Trigger::Alarm { .. })]),
+        "{readings:?}"
+    );
+}
+
+#[test]
+fn an_alarm_that_a_rule_put_on_the_topic_is_an_alarm() {
+    for message in [event("ALARM"), direct("ALARM")] {
+        let input = json!({ "Records": [{ "Sns": { "Message": message.to_string() } }] });
+        assert!(matches!(one(&input), Trigger::Alarm { .. }), "{input}");
+    }
+}
+
+#[test]
+fn fields_with_the_names_of_other_shapes_hide_no_alarm() {
+    for mut input in shapes("ALARM") {
+        for (name, value) in [
+            ("Records", json!([])),
+            ("Records", json!([{ "Sns": { "Message": "hello" } }])),
+            ("detail-type", json!("Alarm")),
+            ("detail", json!({ "state": 7 })),
+            ("execution", json!({ "Id": 7 })),
+            ("resources", json!([7])),
+            ("by", json!("ada")),
+            ("alarmData", json!({})),
+        ] {
+            let event = input.as_object_mut().unwrap();
+            if event.contains_key(name) {
+                continue;
+            }
+            event.insert(name.to_owned(), value);
+            assert!(matches!(one(&input), Trigger::Alarm { .. }), "{input}");
+            input.as_object_mut().unwrap().remove(name);
+        }
     }
 }
 
@@ -310,7 +373,9 @@ fn additions() -> impl Strategy<Value = Vec<(prop::sample::Index, String, Value)
 proptest! {
     #[test]
     fn anything_is_a_trigger_or_has_a_fault(input in any_json()) {
-        if let Err(faults) = parse(&input) {
+        let readings = parse(&input);
+        prop_assert!(!readings.is_empty());
+        for faults in readings.into_iter().filter_map(Result::err) {
             prop_assert!(!faults.0.is_empty());
         }
     }

@@ -44,21 +44,21 @@ pub(super) fn cause_of(state: &Value) -> Cause {
         return cause;
     }
     if let Some(answer) = state.pointer("/hook/answer") {
+        // Its reason, and nothing else of it: the rest is the hook's own, and this text is logged.
         let why = answer
             .get("reason")
             .and_then(Value::as_str)
-            .map_or_else(|| answer.to_string(), str::to_owned);
+            .unwrap_or("it gave no reason");
         let why: String = why.chars().take(500).collect();
         return Cause {
             kind: ReasonKind::Hook,
             text: format!("a hook did not pass: {why}"),
         };
     }
-    let decision = state
-        .get("decision")
-        .map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let decision = state.get("decision").and_then(Value::as_str).unwrap_or("nothing");
+    let decision: String = decision.chars().take(40).collect();
     Cause {
         kind: ReasonKind::Execution,
-        text: format!("the state machine cannot route the decision {decision}"),
+        text: format!("the state machine cannot route the decision {decision:?}"),
     }
 }

@@ -93,7 +93,7 @@ impl Load {
     pub fn between(&self, from: Duration, to: Duration) -> Tally {
         let second = |at: Duration| usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
         let seconds = second(to).saturating_sub(second(from)).saturating_add(1);
-        sum(lock(&self.counts).iter().skip(second(from)).take(seconds))
+        sum(lock(&self.counts).slices.iter().skip(second(from)).take(seconds))
     }
 
     /// What came in so far.

@@ -102,8 +102,8 @@ mod tests {
         let at: Timestamp = "2026-05-04T03:02:01.234Z".parse().unwrap();
         for way in [Way::Action, Way::Event] {
             let (_, payload) = payload("serin-a1b2c3-prod-canary-5xx", way, at).unwrap();
-            let triggers = parse(&payload).unwrap();
-            let [Trigger::Alarm { arn, at: found, .. }] = triggers.as_slice() else {
+            let triggers = parse(&payload);
+            let [Ok(Trigger::Alarm { arn, at: found, .. })] = triggers.as_slice() else {
                 panic!("{triggers:?}")
             };
             assert_eq!((arn.alarm_name(), *found), ("serin-a1b2c3-prod-canary-5xx", Some(at)));

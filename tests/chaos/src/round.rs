@@ -46,6 +46,8 @@ pub(crate) struct Outcome {
     pub(crate) end: Option<End>,
     /// From the first alarm to the acknowledged reset.
     pub(crate) to_reset: Option<Duration>,
+    /// How many requests were sent after the acknowledged reset, if there was one.
+    pub(crate) after_reset: Option<u32>,
     /// How many calls what was done to.
     pub(crate) struck: BTreeMap<&'static str, usize>,
     /// What is wrong.
@@ -87,7 +89,12 @@ pub(crate) async fn play(place: Place<'_>, script: &Script) -> Result<Outcome> {
         Release::Broken => "recommendation-v3",
     };
     let before = api.view().await?;
-    let rollout = world.start_rollout(&request(&api, version, script.release)).await?;
+    let steps = match script.release {
+        Release::Healthy => json!([{ "percent": 10, "bakeSeconds": 8 }, { "percent": 50, "bakeSeconds": 8 }]),
+        // The traffic that its alarm needs.
+        Release::Broken => json!([{ "percent": 50, "bakeSeconds": 60 }]),
+    };
+    let rollout = world.start_rollout(&request(&api, version, &steps)).await?;
     tell(script, Phase::Rolling);
     let round = Round {
         place,
@@ -104,12 +111,8 @@ pub(crate) async fn play(place: Place<'_>, script: &Script) -> Result<Outcome> {
     round.judge(done).await
 }
 
-/// Short bakes: half a minute in all if nothing happens. A broken version gets the traffic that its alarm needs.
-fn request(api: &Api, version: &str, release: Release) -> Value {
-    let steps = match release {
-        Release::Healthy => json!([{ "percent": 10, "bakeSeconds": 8 }, { "percent": 50, "bakeSeconds": 8 }]),
-        Release::Broken => json!([{ "percent": 50, "bakeSeconds": 60 }]),
-    };
+/// Ticks as short as they may be, so that half a minute is a whole rollout.
+fn request(api: &Api, version: &str, steps: &Value) -> Value {
     let mut input = api.release(version);
     if let Some(input) = input.as_object_mut() {
         input.insert("plan".to_owned(), json!({ "steps": steps }));
@@ -218,6 +221,7 @@ impl Round<'_> {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let claim = world.claim(&self.api).await?;
         let reset = self.reset();
+        let answers = reset.map(|at| self.load.sent_after(at));
         let seen = Seen {
             version: self.version,
             before: self.before.clone(),
@@ -226,7 +230,7 @@ impl Round<'_> {
             execution: self.rollout.execution().await?,
             deliveries: done.deliveries,
             stopped_at: done.stopped_at,
-            canary_after_reset: reset.map(|at| self.load.sent_after(at).of(self.version).responses),
+            canary_after_reset: answers.as_ref().map(|answers| answers.of(self.version).responses),
         };
         let end = verdict::end(claim.as_ref());
         let mut violations = verdict::violations(self.script, &seen);
@@ -244,6 +248,7 @@ impl Round<'_> {
         Ok(Outcome {
             end,
             to_reset,
+            after_reset: answers.map(|answers| answers.all().responses),
             struck: self.struck(),
             violations,
         })
@@ -320,7 +325,7 @@ impl Round<'_> {
     async fn again(&self, first: &ClaimView) -> Result<Vec<String>> {
         let Place { world, tell, .. } = self.place;
         tell(self.script, Phase::Draining);
-        let input = request(&self.api, self.version, Release::Healthy);
+        let input = request(&self.api, self.version, &json!([{ "percent": 10, "bakeSeconds": 5 }]));
         let next = world.start_rollout(&input).await?;
         let limit = FREE_AFTER.unsigned_abs() + PATIENCE;
         let end = next.end(limit).await?;

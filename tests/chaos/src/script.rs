@@ -103,7 +103,7 @@ impl Script {
         };
         // One round in six has nothing in it but what must be ignored.
         let harmless = release == Release::Healthy && rng.u32(..6) == 0;
-        let count = rng.u32(2..=4);
+        let count = rng.u32(2..=5);
         let mut acts: Vec<_> = (0..count)
             .map(|_| {
                 let at = Duration::from_millis(rng.u64(..ROLLOUT_SECONDS * 1_000));

@@ -160,7 +160,15 @@ impl Board {
             .filter(|(_, outcome)| !holds(outcome))
             .collect();
         if failed.is_empty() {
-            let line = "every stage ended safe and unlocked, and no request reached a canary after its reset";
+            let after: Vec<_> = outcomes
+                .iter()
+                .flatten()
+                .filter_map(|outcome| outcome.after_reset)
+                .collect();
+            let (resets, requests) = (after.len(), after.iter().sum::<u32>());
+            let line = format!(
+                "every stage ended safe and unlocked; of {requests} requests after {resets} acknowledged resets none reached a canary"
+            );
             self.terminal.say(&Line::styled(Style::Green, line));
         }
         for (script, _) in failed {

@@ -11,10 +11,10 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run |
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check lint docs unit end-to-end build deploy explore chaos bench-lambda local tools format clean
+.PHONY: help demo test check lint docs unit end-to-end build deploy explore chaos bench-lambda bench-decisions local tools format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: tools local ## Play a healthy, a broken and a slightly worse release on this machine, without an account
 	@cargo run --quiet --locked --package serin-local --bin local -- demo
@@ -49,6 +49,9 @@ chaos: tools local ## Break it while it runs, 30 times; SEED=N ROUNDS=N repeat w
 
 bench-lambda: tools ## Measure cold and warm starts against boto3 and a function without SDK
 	@cargo run --quiet --locked --release --package serin-bench
+
+bench-decisions: ## Simulate releases, and compare what is decided with what others would do
+	@cargo run --quiet --locked --release --package serin-decisions
 
 # The local tool itself; the functions are built by it.
 local:

@@ -51,14 +51,9 @@ pub(crate) enum BenchError {
     /// The stub's own certificate.
     #[error("cannot make a certificate for the stub: {0}")]
     Certificate(String),
-    /// docs/performance.md is not as expected.
-    #[error("{file} has no line `{marker}`; restore the file from version control")]
-    Marker {
-        /// The file.
-        file: String,
-        /// The missing line.
-        marker: String,
-    },
+    /// docs/performance.md cannot be written.
+    #[error(transparent)]
+    Report(#[from] serin_report::ReportError),
 }
 
 /// The result of most things here.

@@ -84,7 +84,7 @@ fn bench(options: &Options) -> Outcome<()> {
     } else {
         ("measurements", everything(&root, &transports, &around, options.runs)?)
     };
-    report::write(&root, section, &text)?;
+    serin_report::write_section(&root.join("docs/performance.md"), section, &text)?;
     show(&text);
     Ok(())
 }

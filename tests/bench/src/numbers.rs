@@ -49,46 +49,6 @@ pub(crate) fn middle(peaks: &[u32]) -> u32 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// A table that is aligned for a terminal and is Markdown too. All columns but the first `texts` are numbers.
-pub(crate) fn table(texts: usize, rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, width))| {
-            if column < texts {
-                format!("| {cell:<width$} ")
-            } else {
-                format!("| {cell:>width$} ")
-            }
-        });
-        cells.collect::<String>() + "|\n"
-    };
-    let rule = widths.iter().enumerate().map(|(column, width)| {
-        let dashes = "-".repeat(width + 1);
-        if column < texts {
-            format!("|{dashes}-")
-        } else {
-            format!("|{dashes}:")
-        }
-    });
-    let rule = rule.collect::<String>() + "|\n";
-    let mut lines = rows.iter().map(line);
-    let head = lines.next().unwrap_or_default();
-    head + &rule + &lines.collect::<String>()
-}
-
-/// A row of texts.
-pub(crate) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.map(str::to_owned).to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,11 +62,5 @@ mod tests {
         assert!((millis.median() - 6.0).abs() < 1e-9);
         assert!((millis.most() - 10.0).abs() < 1e-9);
         assert!(Millis::default().median().is_nan());
-    }
-
-    #[test]
-    fn a_table_is_aligned_and_markdown() {
-        let rows = [row(["what", "ms"]), row(["a", "1.25"])];
-        assert_eq!(table(1, &rows), "| what |   ms |\n|------|-----:|\n| a    | 1.25 |\n");
     }
 }

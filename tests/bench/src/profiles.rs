@@ -2,11 +2,13 @@
 
 use std::{fs, path::Path};
 
+use serin_report::{row, table};
+
 use crate::{
     cargo::{self, Size},
     error::{Outcome, doing},
     function::{Program, Surroundings},
-    numbers::{mib, row, table},
+    numbers::mib,
     report::Contender,
     sample,
     stub::Transport,

@@ -1,11 +1,10 @@
 //! What was measured, as tables for the terminal and for docs/performance.md.
 
-use std::{fmt::Write as _, fs, path::Path};
+use serin_report::{row, table};
 
 use crate::{
     cargo::Size,
-    error::{BenchError, Outcome, doing},
-    numbers::{Millis, kib_as_mib, mib, middle, row, table},
+    numbers::{Millis, kib_as_mib, mib, middle},
     sample::{Rollback, Start},
 };
 
@@ -214,24 +213,4 @@ pub(crate) fn targets(contenders: &[Contender], functions: &[Function]) -> Strin
         peak <= 12.0,
     );
     table(5, &rows)
-}
-
-/// Replaces what stands between the markers of `section` in docs/performance.md.
-pub(crate) fn write(root: &Path, section: &str, text: &str) -> Outcome<()> {
-    let file = root.join("docs/performance.md");
-    let old = fs::read_to_string(&file).map_err(doing(format!("read {}", file.display())))?;
-    let marker = |marker: &str| BenchError::Marker {
-        file: file.display().to_string(),
-        marker: marker.to_owned(),
-    };
-    let (begin, end) = (
-        format!("<!-- {section}: begin -->\n"),
-        format!("<!-- {section}: end -->"),
-    );
-    let (before, rest) = old.split_once(&begin).ok_or_else(|| marker(begin.trim_end()))?;
-    let (_, after) = rest.split_once(&end).ok_or_else(|| marker(&end))?;
-    let mut new = String::new();
-    // Writing to a text cannot fail.
-    let _ = write!(new, "{before}{begin}\n{}\n\n{end}{after}", text.trim());
-    fs::write(&file, new).map_err(doing(format!("write {}", file.display())))
 }

@@ -60,13 +60,6 @@ impl<const N: usize> Sums<N> {
     }
 }
 
-impl Sums<1> {
-    fn only(&self) -> (f64, f64) {
-        let ([term], [sum]) = (self.term, self.sum);
-        (term, sum)
-    }
-}
-
 /// How many terms the sum of a window has.
 pub(super) fn terms(counts: &Counts) -> u64 {
     let (first, last) = counts.support();
@@ -85,9 +78,9 @@ pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N], mo
     }
     let (first, last) = counts.support();
     let mut tilted = Sums::new();
-    let mut central = Sums::<1>::new();
     // The sum of the largest odds ratio is the largest and the last to be complete: it says when to scale and when to stop.
-    let mut leading = Sums::<1>::new();
+    // It goes with that of psi = 1, in one vector.
+    let mut guide = Sums::<2>::new();
     let largest = psi.iter().copied().fold(1.0, f64::max);
     let mut canary_left = real(counts.canary() - first);
     let mut bad_left = real(counts.bad() - first);
@@ -96,13 +89,11 @@ pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N], mo
     for _ in first..last {
         let ratio = canary_left * bad_left / (taken * baseline_good);
         tilted.add(ratio, psi);
-        central.add(ratio, &[1.0]);
-        leading.add(ratio, &[largest]);
-        let (term, sum) = leading.only();
+        guide.add(ratio, &[1.0, largest]);
+        let ([_, term], [_, sum]) = (guide.term, guide.sum);
         if sum > LARGE {
             tilted.scale();
-            central.scale();
-            leading.scale();
+            guide.scale();
         }
         // Each further term is less than half of the one before, and what is left cannot be seen in the sum.
         if ratio * largest < 0.5 && term < sum * 1e-18 {
@@ -113,7 +104,7 @@ pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N], mo
         taken += 1.0;
         baseline_good += 1.0;
     }
-    let [central] = central.ln();
+    let [central, _] = guide.ln();
     let mut logs = tilted.ln();
     for (log, psi) in logs.iter_mut().zip(psi) {
         let skipped = if first > 0 { real(first) * ln(*psi) } else { 0.0 };

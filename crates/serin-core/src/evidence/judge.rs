@@ -6,7 +6,7 @@ use super::{
     counts::Counts,
     harm::Harm,
     health,
-    odds::{self, Odds},
+    odds::{Likelihoods, Odds},
     real::{ceil, count, ln, ln_sum_exp, real},
 };
 use crate::{
@@ -97,20 +97,25 @@ pub struct Health {
 #[derive(Clone, Debug)]
 pub struct Judge<'a> {
     analysis: &'a Analysis,
-    harms: Vec<Harm>,
-    seen: Vec<Vec<Counts>>,
+    gathered: Vec<Gathered>,
     peak: f64,
+}
+
+/// What is gathered by one metric.
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    harm: Harm,
+    seen: Vec<Counts>,
+    odds: Likelihoods,
 }
 
 impl<'a> Judge<'a> {
     /// Before the first window.
     #[must_use]
     pub fn new(analysis: &'a Analysis) -> Self {
-        let metrics = analysis.metrics.len();
         Self {
             analysis,
-            harms: vec![Harm::new(); metrics],
-            seen: vec![Vec::new(); metrics],
+            gathered: vec![Gathered::default(); analysis.metrics.len()],
             peak: 0.0,
         }
     }
@@ -126,10 +131,10 @@ impl<'a> Judge<'a> {
     }
 
     fn add(&mut self, window: &Window, push: fn(&mut Harm, &Counts)) {
-        for (index, (harm, seen)) in self.harms.iter_mut().zip(&mut self.seen).enumerate() {
+        for (index, gathered) in self.gathered.iter_mut().enumerate() {
             let counts = window.counts(index);
-            push(harm, &counts);
-            seen.push(counts);
+            push(&mut gathered.harm, &counts);
+            gathered.seen.push(counts);
         }
         self.peak = self.peak.max(self.ln_e());
     }
@@ -143,10 +148,10 @@ impl<'a> Judge<'a> {
     /// `ln E` now, of another form of the evidence.
     #[must_use]
     pub fn mean(&self, form: fn(&Harm) -> f64) -> f64 {
-        match self.harms.as_slice() {
+        match self.gathered.as_slice() {
             [] => 0.0,
-            [only] => form(only),
-            harms => ln_sum_exp(harms.iter().map(form)) - ln(count(harms.len())),
+            [only] => form(&only.harm),
+            all => ln_sum_exp(all.iter().map(|gathered| form(&gathered.harm))) - ln(count(all.len())),
         }
     }
 
@@ -169,30 +174,34 @@ impl<'a> Judge<'a> {
     }
 
     /// What all windows say; health by the last `step` of them, those at the present share.
-    #[must_use]
-    pub fn evidence(&self, step: usize) -> Evidence {
-        let metrics = self.analysis.metrics.iter().zip(&self.harms).zip(&self.seen);
+    pub fn evidence(&mut self, step: usize) -> Evidence {
+        let (ln_threshold, harmful) = (self.threshold(), self.is_harmful());
+        let windows = self.gathered.first().map_or(0, |gathered| gathered.seen.len());
+        let metrics = self.analysis.metrics.iter().zip(&mut self.gathered);
         Evidence {
-            windows: u64::try_from(self.seen.first().map_or(0, Vec::len)).unwrap_or(u64::MAX),
+            windows: u64::try_from(windows).unwrap_or(u64::MAX),
             ln_e: Decimal::clamped(self.peak),
-            ln_threshold: Decimal::clamped(self.threshold()),
-            harmful: self.is_harmful(),
+            ln_threshold: Decimal::clamped(ln_threshold),
+            harmful,
             metrics: metrics
-                .map(|((metric, harm), seen)| self.by_metric(metric, harm, seen, step))
+                .map(|(metric, gathered)| gathered.evidence(self.analysis, metric, step))
                 .collect(),
         }
     }
+}
 
-    fn by_metric(&self, metric: &Metric, harm: &Harm, seen: &[Counts], step: usize) -> MetricEvidence {
-        let (canary, baseline) = totals(seen);
-        let present = seen.get(seen.len().saturating_sub(step)..).unwrap_or_default();
+impl Gathered {
+    fn evidence(&mut self, analysis: &Analysis, metric: &Metric, step: usize) -> MetricEvidence {
+        let (canary, baseline) = totals(&self.seen);
+        let present = self.seen.len().saturating_sub(step);
+        let present = self.seen.get(present..).unwrap_or_default();
         MetricEvidence {
             metric: metric.kind.describe(),
             canary,
             baseline,
-            ln_e: Decimal::clamped(harm.ln_mixed()),
-            odds_ratio: odds::interval(seen, self.analysis.alpha.get()).map(told),
-            health: (self.analysis.mode == Mode::Gate).then(|| health(metric, present)),
+            ln_e: Decimal::clamped(self.harm.ln_mixed()),
+            odds_ratio: self.odds.interval(&self.seen, analysis.alpha.get()).map(told),
+            health: (analysis.mode == Mode::Gate).then(|| health(metric, present)),
         }
     }
 }

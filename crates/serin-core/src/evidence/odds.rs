@@ -6,6 +6,8 @@
 //! three quarters of it are the grid of the test, so that the interval leaves 1 behind when the test rolls back, and the rest
 //! are the reciprocals and 1.
 
+use std::collections::BTreeMap;
+
 use super::{
     counts::Counts,
     fisher::{MOST_TERMS, ln_normalisers, terms},
@@ -20,15 +22,15 @@ const BETTER: [f64; 8] = [0.01, 0.04, 0.1, 0.2, 1.0 / 3.0, 0.5, 1.0 / 1.5, 0.8];
 const GRID_WEIGHT: f64 = 0.75 / 8.0;
 const OTHER_WEIGHT: f64 = 0.25 / 9.0;
 
-/// Odds ratios beyond these are none that is told.
-const LN_FARTHEST: f64 = 14.0;
+/// Ends are told in steps of so much of ln psi, outwards: 0.4 %.
+const STEPS: f64 = 256.0;
+
+/// Odds ratios beyond e^14 are none that is told: in steps.
+const FARTHEST: i32 = 14 * 256;
 
 /// The most terms that are summed up for the interval. It is taken from the first windows that fit, a choice by the totals
 /// alone.
 const BUDGET: u64 = 200_000;
-
-/// Narrowings by 5, from a range of 14: to a millionth.
-const PASSES: usize = 10;
 
 /// An odds ratio with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,133 +47,169 @@ pub struct Odds {
 /// can be summed up.
 #[must_use]
 pub fn interval(windows: &[Counts], alpha: f64) -> Option<Odds> {
-    let mut used = Vec::new();
-    let mut budget = BUDGET;
-    for counts in windows.iter().filter(|counts| counts.tells()) {
-        let terms = terms(counts);
-        if terms > MOST_TERMS {
-            continue;
-        }
-        budget = match budget.checked_sub(terms) {
-            Some(left) => left,
-            None => break,
-        };
-        used.push(*counts);
-    }
-    let likelihoods = Likelihoods::new(&used);
-    (!used.is_empty()).then(|| likelihoods.interval(mantel_haenszel(windows), alpha))
+    Likelihoods::new().interval(windows, alpha)
 }
 
-/// `sum e_c (n_b - e_b) / n` over `sum e_b (n_c - e_c) / n`.
-fn mantel_haenszel(windows: &[Counts]) -> f64 {
-    let mut for_canary = 0.0;
-    let mut for_baseline = 0.0;
-    for counts in windows.iter().filter(|counts| counts.tells()) {
-        let requests = real(counts.requests());
-        for_canary += real(counts.canary_bad()) * real(counts.baseline() - counts.baseline_bad()) / requests;
-        for_baseline += real(counts.baseline_bad()) * real(counts.canary() - counts.canary_bad()) / requests;
-    }
-    if for_baseline > 0.0 {
-        for_canary / for_baseline
-    } else if for_canary > 0.0 {
-        f64::INFINITY
-    } else {
-        1.0
-    }
-}
-
-struct Likelihoods<'a> {
-    windows: &'a [Counts],
+/// What is known of the likelihoods of odds ratios, so that a look after one more window need not sum up all windows again.
+/// The numbers are added in the windows' order however often one looks, so they come out the same to the bit.
+#[derive(Clone, Debug)]
+pub struct Likelihoods {
+    /// How many windows were read.
+    read: usize,
+    /// Those that are summed up.
+    used: Vec<Counts>,
+    /// How many more terms may be; `None` once a window did not fit.
+    budget: Option<u64>,
     canary_bad: f64,
+    /// `ln` of the normalisers of the grid and of its reciprocals, summed up.
+    grid: [f64; 8],
+    better: [f64; 8],
+    /// The same of other odds ratios, by their steps, and over how many of the windows.
+    known: BTreeMap<i32, (usize, f64)>,
+    mantel_haenszel: MantelHaenszel,
 }
 
-impl<'a> Likelihoods<'a> {
-    fn new(windows: &'a [Counts]) -> Self {
+impl Default for Likelihoods {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Likelihoods {
+    /// Before the first window.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
-            windows,
-            canary_bad: windows.iter().map(|counts| real(counts.canary_bad())).sum(),
+            read: 0,
+            used: Vec::new(),
+            budget: Some(BUDGET),
+            canary_bad: 0.0,
+            grid: [0.0; 8],
+            better: [0.0; 8],
+            known: BTreeMap::new(),
+            mantel_haenszel: MantelHaenszel::default(),
         }
     }
 
-    /// The logarithm of the likelihood of each odds ratio, up to what they have in common.
-    fn of<const N: usize>(&self, psi: &[f64; N]) -> [f64; N] {
-        let mut logs = psi.map(|psi| self.canary_bad * ln(psi));
-        for counts in self.windows {
-            let Some(normalisers) = ln_normalisers(counts, psi, MOST_TERMS) else {
-                continue;
-            };
-            for (log, normaliser) in logs.iter_mut().zip(normalisers) {
-                *log -= normaliser;
-            }
+    /// As [`interval`], of the windows that were seen before and those that follow them.
+    pub fn interval(&mut self, windows: &[Counts], alpha: f64) -> Option<Odds> {
+        for counts in windows.iter().skip(self.read).filter(|counts| counts.tells()) {
+            self.read(counts);
         }
-        logs
-    }
-
-    fn interval(&self, ratio: f64, alpha: f64) -> Odds {
-        let row = |odds: &[f64; 8], weight: f64| {
-            odds.map(ln)
-                .into_iter()
-                .zip(self.of(odds))
-                .map(move |(ln_psi, log)| (ln_psi, log, weight))
+        self.read = self.read.max(windows.len());
+        if self.used.is_empty() {
+            return None;
+        }
+        let bad = self.canary_bad;
+        let row = |odds: &[f64; 8], normalisers: &[f64; 8], weight: f64| {
+            let pairs = odds.map(ln).into_iter().zip(*normalisers);
+            pairs.map(move |(ln_psi, normaliser)| (ln_psi, bad * ln_psi - normaliser, weight))
         };
-        let mut grid: Vec<_> = row(&GRID, GRID_WEIGHT).chain(row(&BETTER, OTHER_WEIGHT)).collect();
+        let grid = row(&GRID, &self.grid, GRID_WEIGHT).chain(row(&BETTER, &self.better, OTHER_WEIGHT));
         // psi = 1 has the likelihood 1: its normaliser is the sum of the hypergeometric mass.
-        grid.push((0.0, 0.0, OTHER_WEIGHT));
+        let grid: Vec<_> = grid.chain([(0.0, 0.0, OTHER_WEIGHT)]).collect();
         let mixed = ln_sum_exp(grid.iter().map(|(_, log, weight)| log + ln(*weight)));
-        let best = grid.iter().copied().max_by(|one, other| one.1.total_cmp(&other.1));
-        let (best, ..) = best.unwrap_or((0.0, 0.0, 0.0));
-        // The best of the grid is always inside: no mixture exceeds its largest part. The likelihood is log-concave in
-        // ln psi, so there is one end on each side.
-        let floor = mixed - ln(1.0 / alpha);
-        let (low, high) = self.ends(best, floor);
-        let clip = |end: f64, beyond: f64| if end.abs() >= LN_FARTHEST { beyond } else { exp(end) };
-        Odds {
-            ratio,
-            low: clip(low, 0.0),
-            high: clip(high, f64::INFINITY),
+        let best = grid.iter().max_by(|one, other| one.1.total_cmp(&other.1));
+        let best = best.map_or(0.0, |(ln_psi, ..)| *ln_psi);
+        let (low, high) = self.ends(best, mixed - ln(1.0 / alpha));
+        Some(Odds {
+            ratio: self.mantel_haenszel.ratio(),
+            low,
+            high,
+        })
+    }
+
+    fn read(&mut self, counts: &Counts) {
+        self.mantel_haenszel.add(counts);
+        let terms = terms(counts);
+        let Some(budget) = self.budget.filter(|_| terms <= MOST_TERMS) else {
+            return;
+        };
+        self.budget = budget.checked_sub(terms);
+        if self.budget.is_none() {
+            return;
         }
-    }
-
-    /// Where the likelihood falls to `floor`, on both sides of `best`, as logarithms; at the farthest where it does not.
-    fn ends(&self, best: f64, floor: f64) -> (f64, f64) {
-        let [at_lowest, at_highest] = self.of(&[exp(-LN_FARTHEST), exp(LN_FARTHEST)]);
-        let mut low = Bracket::new(-LN_FARTHEST, best);
-        let mut high = Bracket::new(LN_FARTHEST, best);
-        for _ in 0..PASSES {
-            let (lows, highs) = (low.inner(), high.inner());
-            let [low_likelihoods, high_likelihoods] = [lows, highs].map(|points| self.of(&points.map(exp)));
-            low.narrow(lows, low_likelihoods.map(|log| log > floor));
-            high.narrow(highs, high_likelihoods.map(|log| log > floor));
-        }
-        let end = |bracket: Bracket, farthest: f64, log: f64| if log > floor { farthest } else { bracket.outside };
-        (end(low, -LN_FARTHEST, at_lowest), end(high, LN_FARTHEST, at_highest))
-    }
-}
-
-/// Between a point outside of the interval and one inside.
-#[derive(Clone, Copy)]
-struct Bracket {
-    outside: f64,
-    inside: f64,
-}
-
-impl Bracket {
-    fn new(outside: f64, inside: f64) -> Self {
-        Self { outside, inside }
-    }
-
-    /// Four points between, from outside in.
-    fn inner(&self) -> [f64; 4] {
-        [0.2, 0.4, 0.6, 0.8].map(|share| self.outside + share * (self.inside - self.outside))
-    }
-
-    fn narrow(&mut self, points: [f64; 4], inside: [bool; 4]) {
-        for (point, inside) in points.into_iter().zip(inside) {
-            if inside {
-                self.inside = point;
-                return;
+        self.used.push(*counts);
+        self.canary_bad += real(counts.canary_bad());
+        for (sums, odds) in [(&mut self.grid, &GRID), (&mut self.better, &BETTER)] {
+            let normalisers = ln_normalisers(counts, odds, MOST_TERMS).unwrap_or_default();
+            for (sum, normaliser) in sums.iter_mut().zip(normalisers) {
+                *sum += normaliser;
             }
-            self.outside = point;
+        }
+    }
+
+    /// The logarithm of the likelihood of the odds ratio at a step, up to what all have in common.
+    fn at(&mut self, step: i32) -> f64 {
+        let ln_psi = f64::from(step) / STEPS;
+        let (over, sum) = self.known.entry(step).or_insert((0, 0.0));
+        let psi = [exp(ln_psi)];
+        for counts in self.used.iter().skip(*over) {
+            let [normaliser] = ln_normalisers(counts, &psi, MOST_TERMS).unwrap_or_default();
+            *sum += normaliser;
+        }
+        *over = self.used.len();
+        self.canary_bad * ln_psi - *sum
+    }
+
+    /// The odds ratios on both sides of `best` from which on the likelihood is not above `floor`. The likelihood is
+    /// log-concave in ln psi and above it at `best`, because no mixture exceeds its largest part: so there is one end on
+    /// each side.
+    fn ends(&mut self, best: f64, floor: f64) -> (f64, f64) {
+        let right = first(-FARTHEST, FARTHEST, |step| f64::from(step) / STEPS >= best);
+        let high = first(right, FARTHEST + 1, |step| self.at(step) <= floor);
+        let left = first(-FARTHEST, FARTHEST, |step| -f64::from(step) / STEPS <= best);
+        let low = -first(left, FARTHEST + 1, |step| self.at(-step) <= floor);
+        (
+            if low < -FARTHEST {
+                0.0
+            } else {
+                exp(f64::from(low) / STEPS)
+            },
+            if high > FARTHEST {
+                f64::INFINITY
+            } else {
+                exp(f64::from(high) / STEPS)
+            },
+        )
+    }
+}
+
+/// The first number from `low` on that `holds`, where all after it do, too; `high` where none before it does.
+fn first(mut low: i32, mut high: i32, mut holds: impl FnMut(i32) -> bool) -> i32 {
+    while low < high {
+        // Below `high` for negative numbers, too.
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+/// `sum e_c (n_b - e_b) / n` and `sum e_b (n_c - e_c) / n`.
+#[derive(Clone, Copy, Debug, Default)]
+struct MantelHaenszel {
+    for_canary: f64,
+    for_baseline: f64,
+}
+
+impl MantelHaenszel {
+    fn add(&mut self, counts: &Counts) {
+        let requests = real(counts.requests());
+        self.for_canary += real(counts.canary_bad()) * real(counts.baseline() - counts.baseline_bad()) / requests;
+        self.for_baseline += real(counts.baseline_bad()) * real(counts.canary() - counts.canary_bad()) / requests;
+    }
+
+    fn ratio(&self) -> f64 {
+        if self.for_baseline > 0.0 {
+            self.for_canary / self.for_baseline
+        } else if self.for_canary > 0.0 {
+            f64::INFINITY
+        } else {
+            1.0
         }
     }
 }

@@ -166,6 +166,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn an_interval_is_the_same_to_the_bit_however_often_one_looks(
+        windows in prop::collection::vec(any_window(), 1..12), looks in 0_u16..4_096,
+    ) {
+        let all: Vec<_> = windows.iter().map(|window| counts(*window)).collect();
+        let mut looked = crate::evidence::odds::Likelihoods::new();
+        for end in (1..all.len()).filter(|end| looks >> end & 1 == 1) {
+            looked.interval(&all[..end], 0.001);
+        }
+        let once = crate::evidence::odds::interval(&all, 0.001);
+        let bits = |odds: Option<crate::evidence::odds::Odds>| {
+            odds.map(|odds| [odds.ratio, odds.low, odds.high].map(f64::to_bits))
+        };
+        prop_assert_eq!(bits(looked.interval(&all, 0.001)), bits(once));
+    }
+}
+
 #[test]
 fn a_billion_requests_a_window_are_judged() {
     let billion = 1_000_000_000;

@@ -193,7 +193,9 @@ fn harm(findings: &[Finding]) -> Option<Ruling> {
         kind,
         text: harmful.text.clone(),
     };
-    let finding = Finding::new("decision", Verdict::Harmful, format!("rolled back: {}", harmful.text));
+    // What it says is among the findings already.
+    let text = format!("rolled back because of {}", harmful.subject);
+    let finding = Finding::new("decision", Verdict::Harmful, text);
     Some(Ruling {
         decision: Decision::RollBack,
         until: Timestamp::MIN,

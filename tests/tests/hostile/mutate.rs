@@ -165,11 +165,11 @@ fn change_at(payload: &mut Value, at: &str, change: Change) {
     }
 }
 
-/// Reasons and the like are written to be read, and are logged.
+/// Reasons and the like are written to be read, and are logged. So is where counts were looked for and not found.
 fn is_for_people(at: &str) -> bool {
-    ["/by", "/reason", "/text", "/NewStateReason", "/Error", "/Cause"]
-        .iter()
-        .any(|name| at.ends_with(name))
+    let reasons = ["/by", "/reason", "/text", "/NewStateReason", "/Error", "/Cause"];
+    let places = ["/apiName", "/canaryStage", "/namespace", "/logGroup"];
+    reasons.iter().chain(&places).any(|name| at.ends_with(name))
 }
 
 fn unmarked(value: &Value) -> Value {

@@ -48,6 +48,56 @@ fn a_canary_that_is_a_little_worse_is_taken_back_by_evidence_alone() {
 }
 
 #[test]
+fn a_decision_is_told_alike_in_the_log_the_timeline_and_the_cause() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(2, 1));
+    world.start("r1", release(&json!({})));
+    world.run();
+    let lines = world.log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    let mut judged = 0;
+    for entry in evaluations(&world) {
+        let decision = entry.decision.unwrap().name();
+        let line = lines.iter().find(|line| line["message"] == entry.text);
+        let line = line.unwrap_or_else(|| panic!("no line of the log says {}", entry.text));
+        assert_eq!(
+            (&line["step"], &line["decision"]),
+            (&json!("evaluate"), &json!(decision))
+        );
+        let Some(finding) = entry.findings.iter().find(|finding| finding.evidence.is_some()) else {
+            continue;
+        };
+        judged += 1;
+        assert!(entry.text.contains(&finding.text), "{}", entry.text);
+        // As data: counts of both sides, the evidence against what rolls back, the odds ratio with its interval.
+        let logged: Value = serde_json::from_str(line["evidence"].as_str().unwrap()).unwrap();
+        assert_eq!(logged, serde_json::to_value(&finding.evidence).unwrap());
+        for pointer in [
+            "/lnE",
+            "/lnThreshold",
+            "/metrics/0/canary/bad",
+            "/metrics/0/baseline/requests",
+            "/metrics/0/oddsRatio/low",
+        ] {
+            assert!(
+                logged.pointer(pointer).is_some_and(Value::is_number),
+                "{pointer}: {logged}"
+            );
+        }
+        let why = if decision == "rollBack" {
+            "1,000 rolls back"
+        } else {
+            "below the 1,000 that would roll back"
+        };
+        assert!(finding.text.contains(why), "{}", finding.text);
+        if decision == "rollBack" {
+            assert_eq!(world.failure("r1").1, finding.text);
+        }
+    }
+    assert!(judged > 1, "{:?}", world.timeline());
+}
+
+#[test]
 fn an_outage_of_both_sides_does_not_stop_a_healthy_canary() {
     let mut world = Simulation::new();
     world.set_counts(counts(0, 1));

@@ -11,6 +11,7 @@
 //! | [`health`] | e-processes against "too bad" | says "good enough" wrongly with a chance of at most beta |
 //! | [`odds`] | an interval for the odds ratio | holds the true one at all times at once, with a chance of 1 - alpha |
 //! | [`latency`] | requests above a threshold, as counts | those of the three, as for errors |
+//! | [`judge`], [`ruling`] | several metrics with one alpha, and what is decided window after window | those of [`harm`] |
 //! | [`power`], [`forecast`] | how long it takes to notice | an expectation, no guarantee |
 //!
 //! An *e-process* is a non-negative process that starts at 1 and of which no stopping rule can expect more than 1 under its

@@ -1,5 +1,10 @@
 //! `serin judge`.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Stdio},
+};
+
 use insta::assert_snapshot;
 
 use super::{refused, serin};
@@ -216,4 +221,25 @@ fn a_billion_requests_a_window_are_judged() {
     let scientific =
         r#"{"windows": [{"canary": {"requests": 1e9, "serverErrors": 60.0}, "baseline": {"requests": 1E9}}]}"#;
     assert_eq!(rulings(scientific).0, 3);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .args(["judge", "--json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Far more lines than a pipe holds.
+    let input = counts("{}", &vec![[60, 540, 0, 1]; 2_000]);
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.starts_with(r#"{"window":1,"#), "{line}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }

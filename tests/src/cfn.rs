@@ -174,6 +174,11 @@ impl Template {
                 .split(text(&argument[0]))
                 .map(Value::from)
                 .collect(),
+            "Fn::Select" => {
+                let index = plain(&argument[0]).parse::<usize>().ok();
+                let items = self.resolve(&argument[1]);
+                index.and_then(|index| items.get(index).cloned()).unwrap_or_default()
+            }
             "Fn::If" => self.resolve(&argument[if self.holds(text(&argument[0])) { 1 } else { 2 }]),
             "Fn::Equals" => json!(same(&self.resolve(&argument[0]), &self.resolve(&argument[1]))),
             "Fn::Not" => json!(self.resolve(&argument[0]) == json!(false)),

@@ -5,14 +5,95 @@
     reason = "it serves tests only, which fail by panicking; indexing a JSON value by name does not panic"
 )]
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use serde_json::Value;
+use serin_steps::fakes::Call;
 
 use crate::cfn::{Template, text, texts};
 
 /// One action on one resource.
 pub type Permission = (String, String);
+
+/// The controller's template.
+pub const CONTROLLER: &str = "template.yaml";
+
+const API: &str = "arn:aws:apigateway:eu-central-1::/restapis/*";
+const STAGES: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/stages/*";
+const DEPLOYMENTS: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/deployments";
+const DEPLOYMENT: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/deployments/*";
+const EXECUTIONS: &str = "arn:aws:states:eu-central-1:123456789012:execution:serin-rollout:*";
+const TABLE: &str = "Table.Arn";
+
+/// What a call needs. A transaction needs what its items need: DynamoDB knows no action for the whole.
+fn needs(call: Call) -> &'static [(&'static str, &'static str)] {
+    match call {
+        Call::ApiName => &[("apigateway:GET", API)],
+        Call::Stage => &[("apigateway:GET", STAGES)],
+        Call::UpdateStage => &[("apigateway:PATCH", STAGES)],
+        Call::CreateDeployment => &[("apigateway:POST", DEPLOYMENTS)],
+        Call::DeploymentDescribed => &[("apigateway:GET", DEPLOYMENTS)],
+        Call::HasDeployment => &[("apigateway:GET", DEPLOYMENT)],
+        Call::AlarmsNamed | Call::AlarmsWithPrefix => &[("cloudwatch:DescribeAlarms", "*")],
+        Call::Requests => &[("cloudwatch:GetMetricData", "*")],
+        Call::ExecutionStatus => &[("states:DescribeExecution", EXECUTIONS)],
+        Call::ReadClaim | Call::StageOf => &[("dynamodb:GetItem", TABLE)],
+        Call::Take | Call::Record => &[("dynamodb:PutItem", TABLE)],
+        Call::Change | Call::Unwatch => &[("dynamodb:UpdateItem", TABLE)],
+        // It reads the claim for its alarms; a lost condition reads it again.
+        Call::End => &[
+            ("dynamodb:GetItem", TABLE),
+            ("dynamodb:UpdateItem", TABLE),
+            ("dynamodb:DeleteItem", TABLE),
+        ],
+        Call::GiveBack => &[("dynamodb:DeleteItem", TABLE)],
+        Call::GuardedBy => &[("dynamodb:Query", TABLE)],
+        Call::Watched => &[("dynamodb:Query", "Table.Arn/index/watched")],
+    }
+}
+
+/// What some calls need.
+#[must_use]
+pub fn needed(calls: &BTreeSet<Call>) -> BTreeSet<Permission> {
+    let needs = calls.iter().flat_map(|call| needs(*call));
+    needs
+        .map(|(action, resource)| ((*action).to_owned(), (*resource).to_owned()))
+        .collect()
+}
+
+/// What the template grants the functions of a binary, by the binary's name: what all of them have, if it is deployed twice.
+/// Logs, traces and dead letters are left out, for the platform makes those calls.
+///
+/// # Panics
+/// Where no function is called so.
+#[must_use]
+pub fn granted(binary: &str) -> &'static BTreeSet<Permission> {
+    static GRANTED: LazyLock<BTreeMap<String, BTreeSet<Permission>>> = LazyLock::new(read);
+    &GRANTED[binary]
+}
+
+fn read() -> BTreeMap<String, BTreeSet<Permission>> {
+    let template = Template::read(CONTROLLER, &[]);
+    let mut granted: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
+    for (id, function) in template.resources("AWS::Serverless::Function") {
+        let code = text(&function["CodeUri"]);
+        let binary = code.trim_start_matches("build/lambda/").trim_end_matches('/');
+        let mut own = of_role(&template, &id.replace("Function", "Role"));
+        own.retain(|(action, _)| {
+            !["logs:", "xray:", "sqs:"]
+                .iter()
+                .any(|platform| action.starts_with(platform))
+        });
+        granted
+            .entry(binary.to_owned())
+            .and_modify(|both| both.retain(|permission| own.contains(permission)))
+            .or_insert(own);
+    }
+    granted
+}
 
 /// What a role may do, by its own policies and by the stack's managed policies that it names.
 #[must_use]

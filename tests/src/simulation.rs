@@ -10,7 +10,7 @@
     reason = "it serves tests only, which fail by panicking"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -22,12 +22,13 @@ use serin_core::{
     percent::Percent,
     stage::{StageView, Variables},
 };
-use serin_steps::fakes::{FakeAlarm, FakeAws, RestApi, Traffic};
+use serin_steps::fakes::{Call, FakeAlarm, FakeAws, RestApi, Traffic};
 
 use crate::{
     functions,
     log::{self, secrets},
     machine::{End, Execution, Failure, Machine, Next},
+    permissions::{granted, needed},
 };
 
 /// The API of the stories.
@@ -71,6 +72,8 @@ pub struct Simulation {
     pub invocations: Vec<(String, Vec<&'static str>)>,
     /// The states and history events of ended executions.
     pub histories: BTreeMap<String, (Vec<String>, u32)>,
+    /// What each function asked of its ports.
+    pub made: BTreeMap<String, BTreeSet<Call>>,
     /// What all of them logged, as lines of JSON.
     pub log: String,
     /// How far the clock goes while a function runs.
@@ -156,6 +159,7 @@ impl Simulation {
                 },
             }],
             invocations: Vec::new(),
+            made: BTreeMap::new(),
             log: String::new(),
             histories: BTreeMap::new(),
             invocation_time: SignedDuration::from_millis(200),
@@ -336,6 +340,10 @@ impl Simulation {
             assert!(!log.contains(&secret), "{function} logs {secret:?}:\n{log}");
         }
         self.log.push_str(&log);
+        let made = std::mem::take(&mut self.aws.account().made);
+        let missing: Vec<_> = needed(&made).difference(granted(function)).cloned().collect();
+        assert!(missing.is_empty(), "template.yaml does not let {function} {missing:?}");
+        self.made.entry(function.to_owned()).or_default().extend(made);
         let sent = self.aws.account().calls.split_off(first);
         self.aws.account().calls.extend(&sent);
         self.invocations.push((function.to_owned(), sent));

@@ -1,94 +1,18 @@
 //! Every function may do what its step needs, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serin_tests::cfn::{Template, text};
-use serin_tests::permissions::{Permission, of_managed_policy, of_role};
+use serde_json::json;
+use serin_core::percent::Percent;
+use serin_core::stage::{CanaryView, Variables};
+use serin_steps::fakes::{Call, Fault};
+use serin_steps::ports::CallError;
+use serin_tests::cfn::{Template, entries, text};
+use serin_tests::payloads::{FUNCTIONS, events, prepared};
+use serin_tests::permissions::{CONTROLLER, Permission, granted, needed, of_managed_policy, of_role};
+use serin_tests::simulation::{API, Simulation};
 
-const CONTROLLER: &str = "template.yaml";
 const FUNCTION: &str = "AWS::Serverless::Function";
-
-const API: &str = "arn:aws:apigateway:eu-central-1::/restapis/*";
-const STAGES: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/stages/*";
-const DEPLOYMENTS: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/deployments";
-const DEPLOYMENT: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/deployments/*";
-const EXECUTIONS: &str = "arn:aws:states:eu-central-1:123456789012:execution:serin-rollout:*";
-
-/// What each function calls, beyond its logs and traces: role, service, actions, resource.
-const CALLS: &[(&str, &str, &[&str], &str)] = &[
-    ("BeginRole", "apigateway", &["GET"], API),
-    ("BeginRole", "apigateway", &["GET", "PATCH"], STAGES),
-    ("BeginRole", "apigateway", &["GET", "POST"], DEPLOYMENTS),
-    ("BeginRole", "apigateway", &["GET"], DEPLOYMENT),
-    (
-        "BeginRole",
-        "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem", "DeleteItem"],
-        "Table.Arn",
-    ),
-    ("BeginRole", "cloudwatch", &["DescribeAlarms"], "*"),
-    ("AdvanceRole", "apigateway", &["GET", "PATCH"], STAGES),
-    (
-        "AdvanceRole",
-        "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem"],
-        "Table.Arn",
-    ),
-    ("EvaluateRole", "apigateway", &["GET"], STAGES),
-    (
-        "EvaluateRole",
-        "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem"],
-        "Table.Arn",
-    ),
-    ("EvaluateRole", "cloudwatch", &["DescribeAlarms", "GetMetricData"], "*"),
-    ("PromoteRole", "apigateway", &["GET", "PATCH"], STAGES),
-    (
-        "PromoteRole",
-        "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem"],
-        "Table.Arn",
-    ),
-    ("FinishRole", "apigateway", &["GET", "PATCH"], STAGES),
-    (
-        "FinishRole",
-        "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem", "DeleteItem"],
-        "Table.Arn",
-    ),
-    ("RollbackRole", "apigateway", &["GET", "PATCH"], STAGES),
-    (
-        "RollbackRole",
-        "dynamodb",
-        &["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
-        "Table.Arn",
-    ),
-    ("RollbackRole", "sqs", &["SendMessage"], "DeadLetters.Arn"),
-    ("RollbackOnEventRole", "apigateway", &["GET", "PATCH"], STAGES),
-    (
-        "RollbackOnEventRole",
-        "dynamodb",
-        &["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
-        "Table.Arn",
-    ),
-    ("RollbackOnEventRole", "sqs", &["SendMessage"], "DeadLetters.Arn"),
-    ("SweepRole", "apigateway", &["GET", "PATCH"], STAGES),
-    (
-        "SweepRole",
-        "dynamodb",
-        &["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
-        "Table.Arn",
-    ),
-    ("SweepRole", "dynamodb", &["Query"], "Table.Arn/index/watched"),
-    ("SweepRole", "states", &["DescribeExecution"], EXECUTIONS),
-    ("SweepRole", "sqs", &["SendMessage"], "DeadLetters.Arn"),
-    (
-        "InstructRole",
-        "dynamodb",
-        &["GetItem", "PutItem", "UpdateItem"],
-        "Table.Arn",
-    ),
-];
 
 /// What AWS does not let one narrow. Nothing here changes an API, a function, the table or a schedule.
 const UNAVOIDABLE: &[&str] = &[
@@ -139,8 +63,76 @@ fn every_function_has_a_role_of_its_own() {
     assert_eq!(roles, expected);
 }
 
+/// What each function asks of its ports, over every payload and some stories: enough to need every grant.
+fn made() -> BTreeMap<String, BTreeSet<Call>> {
+    let mut made: BTreeMap<String, BTreeSet<Call>> = BTreeMap::new();
+    let mut note = |world: Simulation| {
+        for (function, calls) in world.made {
+            made.entry(function).or_default().extend(calls);
+        }
+    };
+    for function in FUNCTIONS {
+        for (_, payload) in events(function) {
+            let mut world = prepared(function, &payload);
+            // A refusal, and what is seen of it, is an answer like any other.
+            let _ = world.invoke(function, payload);
+            note(world);
+        }
+    }
+    for story in [lost_answers, stopped, left_over] {
+        let mut world = Simulation::new();
+        world.start("r1", json!({ "restApiId": API, "stageName": "prod" }));
+        story(&mut world);
+        world.run();
+        note(world);
+    }
+    made
+}
+
+fn lost_answers(world: &mut Simulation) {
+    world.aws.fail_next("CreateDeployment", Fault::AnswerLost);
+    let lost = Fault::Fails(CallError::Unavailable("lost".to_owned()));
+    world.aws.fail_next("UpdateStage", lost);
+}
+
+fn stopped(world: &mut Simulation) {
+    world.at(700, |world| world.stop("r1"));
+}
+
+/// A ghost that a late writer left in the final bake, which `finish` removes.
+fn left_over(world: &mut Simulation) {
+    world.at(2300, |world| {
+        let mut account = world.aws.account();
+        let stage = account.api(API).unwrap().stages.get_mut("prod").unwrap();
+        assert_eq!(stage.canary, None, "the canary is promoted");
+        stage.canary = Some(CanaryView {
+            deployment_id: stage.deployment_id.clone(),
+            percent: Percent::ZERO,
+            overrides: Variables::new(),
+            use_stage_cache: false,
+        });
+    });
+}
+
+/// `Simulation::invoke` checks in every scenario that a function may make the calls that it makes: nothing is missing. With
+/// this, nothing is granted that is not used.
 #[test]
-fn each_function_may_make_its_own_calls_and_no_others() {
+fn each_function_may_make_the_calls_that_it_makes_and_no_others() {
+    let made = made();
+    let mut wrong = Vec::new();
+    for function in FUNCTIONS {
+        let used = needed(&made[function]);
+        let unused = granted(function).difference(&used);
+        wrong.extend(unused.map(|unused| format!("{function} never uses {unused:?}")));
+        let missing = used.difference(granted(function));
+        wrong.extend(missing.map(|missing| format!("{function} is not granted {missing:?}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the platform does on behalf of a function.
+#[test]
+fn each_function_may_log_and_trace_and_give_up_what_came_as_an_event() {
     let template = controller();
     let always = [
         permission("logs", "CreateLogStream", "FunctionLogs.Arn"),
@@ -148,13 +140,47 @@ fn each_function_may_make_its_own_calls_and_no_others() {
         permission("xray", "PutTraceSegments", "*"),
         permission("xray", "PutTelemetryRecords", "*"),
     ];
-    for (id, _) in template.resources(FUNCTION) {
-        let role = id.replace("Function", "Role");
-        let calls = CALLS.iter().filter(|(whose, ..)| *whose == role);
-        let calls = calls.flat_map(|(_, service, actions, resource)| {
-            actions.iter().map(move |action| permission(service, action, resource))
-        });
-        assert_eq!(of_role(&template, &role), set(calls.chain(always.clone())), "{role}");
+    for (id, function) in template.resources(FUNCTION) {
+        let binary = text(&function["CodeUri"]).split('/').nth(2).unwrap_or_default();
+        let given_up = permission("sqs", "SendMessage", "DeadLetters.Arn");
+        let given_up = (!function["EventInvokeConfig"].is_null()).then_some(given_up);
+        let expected = granted(binary).iter().cloned().chain(always.clone()).chain(given_up);
+        assert_eq!(
+            of_role(&template, &id.replace("Function", "Role")),
+            set(expected),
+            "{id}"
+        );
+    }
+}
+
+/// Whoever may invoke a function is a service that acts for this account, or has a policy of this account.
+#[test]
+fn nobody_of_another_account_may_invoke_a_function() {
+    for owner in ["123456789012", "444455556666"] {
+        let topic = format!("arn:aws:sns:eu-west-1:{owner}:alarms");
+        let template = Template::read(CONTROLLER, &[("AlarmTopicArn", &topic)]);
+        let permissions = template.resources("AWS::Lambda::Permission");
+        assert_eq!(permissions.len(), 2);
+        for (id, permission) in permissions {
+            assert!(text(&permission["Principal"]).ends_with(".amazonaws.com"), "{id}");
+            let account = permission["SourceAccount"].as_str();
+            let source = permission["SourceArn"].as_str().and_then(|arn| arn.split(':').nth(4));
+            assert_eq!(account.or(source), Some("123456789012"), "{id}");
+        }
+        // What SAM makes of an event is limited to the rule that it makes, which is this stack's.
+        for (id, function) in template.resources(FUNCTION) {
+            for (event, source) in entries(&function["Events"]) {
+                assert!(
+                    ["EventBridgeRule", "Schedule"].contains(&text(&source["Type"])),
+                    "{id}.{event}"
+                );
+                assert!(
+                    source["Properties"]["EventBusName"].is_null(),
+                    "{id}.{event}: another bus"
+                );
+            }
+            assert!(function["FunctionUrlConfig"].is_null(), "{id}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serin_core::{
     document::Document,
 };
 
-use super::{Account, FakeAws};
+use super::{Account, Call, FakeAws};
 use crate::ports::{Alarms, Called, Metrics};
 
 impl Account {
@@ -30,14 +30,14 @@ impl Account {
 
 impl Alarms for FakeAws {
     async fn named(&self, kinds: &[AlarmKind], names: &[&str]) -> Called<Vec<AlarmReading>> {
-        self.call("DescribeAlarms", |account| {
+        self.call(Call::AlarmsNamed, |account| {
             Ok(account.readings(kinds, |name| names.contains(&name)))
         })
         .await
     }
 
     async fn with_prefix(&self, kinds: &[AlarmKind], prefix: &str) -> Called<Vec<AlarmReading>> {
-        self.call("DescribeAlarms", |account| {
+        self.call(Call::AlarmsWithPrefix, |account| {
             Ok(account.readings(kinds, |name| name.starts_with(prefix)))
         })
         .await
@@ -52,7 +52,7 @@ impl Metrics for FakeAws {
         from: Timestamp,
         to: Timestamp,
     ) -> Called<Vec<Window>> {
-        self.call("GetMetricData", |account| {
+        self.call(Call::Requests, |account| {
             let length = SignedDuration::from_secs(analysis.window_seconds.into());
             let starts = std::iter::successors(Some(from), |start| start.checked_add(length).ok());
             let window = |start| {

@@ -5,7 +5,7 @@ use serin_core::{
     stage::{Patch, StageView},
 };
 
-use super::{Account, FakeAws, RestApi};
+use super::{Account, Call, FakeAws, RestApi};
 use crate::ports::{CallError, Called, Gateway};
 
 impl Account {
@@ -21,12 +21,12 @@ impl Account {
 
 impl Gateway for FakeAws {
     async fn api_name(&self, rest_api_id: &str) -> Called<String> {
-        self.call("GetRestApi", |account| Ok(account.api(rest_api_id)?.name.clone()))
+        self.call(Call::ApiName, |account| Ok(account.api(rest_api_id)?.name.clone()))
             .await
     }
 
     async fn stage(&self, stage: &StageId) -> Called<StageView> {
-        self.call("GetStage", |account| {
+        self.call(Call::Stage, |account| {
             account.api(&stage.rest_api_id)?.stage(&stage.stage_name)
         })
         .await
@@ -34,7 +34,7 @@ impl Gateway for FakeAws {
 
     async fn update_stage(&self, stage: &StageId, patches: &[Patch]) -> Called<StageView> {
         let operations: Vec<_> = patches.iter().map(Patch::operation).collect();
-        self.call("UpdateStage", |account| {
+        self.call(Call::UpdateStage, |account| {
             account
                 .api(&stage.rest_api_id)?
                 .update_stage(&stage.stage_name, &operations)
@@ -43,14 +43,14 @@ impl Gateway for FakeAws {
     }
 
     async fn create_deployment(&self, rest_api_id: &str, description: &str) -> Called<DeploymentId> {
-        self.call("CreateDeployment", |account| {
+        self.call(Call::CreateDeployment, |account| {
             account.api(rest_api_id)?.create_deployment(description, None, None)
         })
         .await
     }
 
     async fn deployment_described(&self, rest_api_id: &str, description: &str) -> Called<Option<DeploymentId>> {
-        self.call("GetDeployments", |account| {
+        self.call(Call::DeploymentDescribed, |account| {
             let deployments = &account.api(rest_api_id)?.deployments;
             let found = deployments.iter().find(|(_, text)| *text == description);
             Ok(found.map(|(id, _)| id.clone()))
@@ -59,7 +59,7 @@ impl Gateway for FakeAws {
     }
 
     async fn has_deployment(&self, rest_api_id: &str, id: &DeploymentId) -> Called<bool> {
-        self.call("GetDeployment", |account| {
+        self.call(Call::HasDeployment, |account| {
             Ok(account.api(rest_api_id)?.deployments.contains_key(id))
         })
         .await

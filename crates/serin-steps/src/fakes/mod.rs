@@ -6,13 +6,14 @@
 
 mod account;
 pub mod api_gateway;
+mod call;
 mod cloudwatch;
 mod gateway;
 mod limit;
 mod table;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     future::pending,
     ops::{Deref, DerefMut},
@@ -24,6 +25,7 @@ use serin_core::{ids::ExecutionArn, timeline::Entry};
 
 pub use account::{Account, FakeAlarm, Traffic};
 pub use api_gateway::{NewCanary, RestApi};
+pub use call::Call;
 pub use limit::CallLimit;
 
 use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions};
@@ -59,6 +61,8 @@ pub struct Shared {
     pub timeline: Vec<Entry>,
     /// Every call that was sent: the operation's name.
     pub calls: Vec<&'static str>,
+    /// What was asked of the ports, by the method: what the functions need permission for.
+    pub made: BTreeSet<Call>,
     /// What goes wrong: at which call, counted from 0 over everything that is sent from now on.
     faults: Vec<(Aim, Fault)>,
     /// Operations that always fail.
@@ -116,6 +120,7 @@ impl FakeAws {
             account: Account::new(now),
             timeline: Vec::new(),
             calls: Vec::new(),
+            made: BTreeSet::new(),
             faults: Vec::new(),
             broken: BTreeMap::new(),
             meanwhile: Vec::new(),
@@ -168,14 +173,19 @@ impl FakeAws {
             .iter()
             .position(|meanwhile| meanwhile.operation == operation);
         let meanwhile = index.map(|index| account.meanwhile.swap_remove(index));
+        let made = account.made.clone();
         drop(account);
         if let Some(meanwhile) = meanwhile {
             (meanwhile.happens)(self);
+            // Somebody else's calls are not this caller's.
+            self.account().made = made;
         }
     }
 
     /// Sends a call: counts it, fails it if that was asked for, and otherwise does what it does.
-    async fn call<T>(&self, operation: &'static str, effect: impl FnOnce(&mut Account) -> Called<T>) -> Called<T> {
+    async fn call<T>(&self, call: Call, effect: impl FnOnce(&mut Account) -> Called<T>) -> Called<T> {
+        let operation = call.operation();
+        self.account().made.insert(call);
         self.let_happen(operation);
         let fault = self.account().next_fault(operation);
         match fault {
@@ -231,7 +241,7 @@ impl Clock for FakeAws {
 
 impl Executions for FakeAws {
     async fn status(&self, execution: &ExecutionArn) -> Called<ExecutionStatus> {
-        self.call("DescribeExecution", |account| Ok(account.status(execution)))
+        self.call(Call::ExecutionStatus, |account| Ok(account.status(execution)))
             .await
     }
 }

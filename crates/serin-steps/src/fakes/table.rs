@@ -7,7 +7,7 @@ use serin_core::{
     timeline::Entry,
 };
 
-use super::{Account, FakeAws};
+use super::{Account, Call, FakeAws};
 use crate::ports::{Called, Claims, Guarded, Written};
 
 impl Account {
@@ -76,48 +76,46 @@ impl Account {
 
 impl Claims for FakeAws {
     async fn read(&self, stage: &StageId) -> Called<Option<Claim>> {
-        self.call("GetItem", |account| Ok(account.claims.get(stage).cloned()))
+        self.call(Call::ReadClaim, |account| Ok(account.claims.get(stage).cloned()))
             .await
     }
 
     async fn take(&self, claim: &Claim, now: Timestamp) -> Called<bool> {
-        self.call("TransactWriteItems", |account| Ok(account.take(claim, now)))
-            .await
+        self.call(Call::Take, |account| Ok(account.take(claim, now))).await
     }
 
     async fn change(&self, stage: &StageId, guard: &Guard, change: &Change) -> Called<Written> {
-        let operation = if change.ended_at.is_some() {
-            "TransactWriteItems"
+        let call = if change.ended_at.is_some() {
+            Call::End
         } else {
-            "UpdateItem"
+            Call::Change
         };
-        self.call(operation, |account| Ok(account.change(stage, guard, change)))
+        self.call(call, |account| Ok(account.change(stage, guard, change)))
             .await
     }
 
     async fn give_back(&self, claim: &Claim, guard: &Guard) -> Called<bool> {
-        self.call("TransactWriteItems", |account| {
-            Ok(account.give_back(&claim.stage, guard))
-        })
-        .await
+        self.call(Call::GiveBack, |account| Ok(account.give_back(&claim.stage, guard)))
+            .await
     }
 
     async fn guarded_by(&self, alarm: &AlarmArn) -> Called<Vec<Guarded>> {
-        self.call("Query", |account| Ok(account.guarded_by(alarm))).await
+        self.call(Call::GuardedBy, |account| Ok(account.guarded_by(alarm)))
+            .await
     }
 
     async fn stage_of(&self, rollout: &RolloutId) -> Called<Option<StageId>> {
-        self.call("GetItem", |account| Ok(account.rollouts.get(rollout).cloned()))
+        self.call(Call::StageOf, |account| Ok(account.rollouts.get(rollout).cloned()))
             .await
     }
 
     async fn watched(&self) -> Called<Vec<StageId>> {
-        self.call("Query", |account| Ok(account.watched.iter().cloned().collect()))
+        self.call(Call::Watched, |account| Ok(account.watched.iter().cloned().collect()))
             .await
     }
 
     async fn unwatch(&self, stage: &StageId, rollout: &RolloutId) -> Called<()> {
-        self.call("UpdateItem", |account| {
+        self.call(Call::Unwatch, |account| {
             account.unwatch(stage, rollout);
             Ok(())
         })
@@ -125,7 +123,7 @@ impl Claims for FakeAws {
     }
 
     async fn record(&self, entry: &Entry) -> Called<()> {
-        self.call("PutItem", |_| Ok(())).await?;
+        self.call(Call::Record, |_| Ok(())).await?;
         self.account().timeline.push(entry.clone());
         Ok(())
     }

@@ -209,3 +209,90 @@ fn together(scenario: Scenario, steps: &[Step], clocks: &Clocks) -> Option<(usiz
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Hold;
+
+    const SCENARIO: Scenario = Scenario {
+        per_minute: 600.0,
+        baseline_rate: 0.001,
+        canary_rate: 0.01,
+        alpha: 0.001,
+        metrics: 1.0,
+    };
+
+    fn of(steps: &[(u16, u32)]) -> Forecast {
+        let step = |(percent, bake_seconds): &(u16, u32)| Step {
+            percent: Percent::from_hundredths(percent * 100).unwrap(),
+            bake_seconds: *bake_seconds,
+            approval: false,
+        };
+        let plan = Plan {
+            steps: steps.iter().map(step).collect(),
+            final_bake_seconds: 600,
+            tick_seconds: 60,
+            approval_timeout_seconds: 600,
+            hold: Hold::default(),
+        };
+        forecast(SCENARIO, &plan, &Analysis::default())
+    }
+
+    #[test]
+    fn a_regression_is_noticed_after_masked_windows_its_evidence_and_the_time_to_settle() {
+        let minutes = Expected::new(SCENARIO).minutes(0.1).ceil();
+        let seconds = 90.0 + minutes * 60.0 + 120.0 + 30.0;
+        let forecast = of(&[(10, 3_600)]);
+        let [step] = forecast.steps.as_slice() else {
+            panic!("{forecast:?}")
+        };
+        assert!((step.seconds_to_notice - seconds).abs() < 1e-6, "{step:?}");
+        assert_eq!(step.power, Power::Notices);
+        // 600 x 10 % x 0.9 % = 0.54 a minute.
+        let noticed = forecast.noticed.unwrap();
+        assert!((noticed.seconds - seconds).abs() < 1e-6 && (noticed.harmed - seconds / 60.0 * 0.54).abs() < 1e-6);
+        assert!((forecast.harmed_in_steps - 60.0 * 0.54).abs() < 1e-6);
+        assert!((forecast.promoted_per_minute - 5.4).abs() < 1e-6);
+    }
+
+    #[test]
+    fn steps_that_are_too_weak_by_themselves_notice_it_together() {
+        let forecast = of(&[(10, 600), (12, 600), (14, 600)]);
+        assert!(
+            forecast.steps.iter().all(|step| step.power == Power::TooWeak),
+            "{forecast:?}"
+        );
+        let noticed = forecast.noticed.unwrap();
+        assert_eq!(noticed.step, 1);
+        assert!(noticed.seconds > 600.0 && noticed.seconds < 1_500.0, "{noticed:?}");
+        assert_eq!(of(&[(10, 600)]).noticed, None);
+    }
+
+    #[test]
+    fn the_smallest_rate_that_a_step_notices_is_noticed_just_in_time() {
+        let forecast = of(&[(10, 900)]);
+        let smallest = forecast.steps[0].smallest_rate.unwrap();
+        let minutes = |canary_rate| {
+            let scenario = Scenario {
+                canary_rate,
+                ..SCENARIO
+            };
+            Expected::new(scenario).minutes(0.1)
+        };
+        // 900 s less 90 s, 120 s and 30 s are eleven windows.
+        assert!(
+            minutes(smallest) <= 11.0 && minutes(smallest * 0.999) > 11.0,
+            "{smallest}"
+        );
+    }
+
+    #[test]
+    fn a_step_without_a_clean_window_or_without_a_baseline_notices_nothing() {
+        let forecast = of(&[(10, 299), (100, 3_600)]);
+        let powers: Vec<_> = forecast.steps.iter().map(|step| step.power).collect();
+        assert_eq!(powers, [Power::TooShort, Power::Blind]);
+        assert!(forecast.steps.iter().all(|step| step.smallest_rate.is_none()));
+        assert_eq!(forecast.noticed, None);
+    }
+}

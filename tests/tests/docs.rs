@@ -132,16 +132,42 @@ fn every_invariant_is_held_by_tests_that_exist() {
     assert_eq!(held, (1..=7).collect(), "the invariants that name a test");
 }
 
-/// The functions of the tests, scenarios and unit tests of this repository.
+#[test]
+fn every_case_of_the_semantics_is_held_by_tests_that_exist() {
+    let semantics = document("docs/semantics.md").unwrap();
+    let (_, cases) = semantics.split_once("\n## What happens when").unwrap();
+    let tests = names_of_tests();
+    let mut told = 0;
+    for case in cases.split("\n### ... ").skip(1) {
+        let title = case.lines().next().unwrap_or_default();
+        let (_, held_by) = case
+            .split_once("\nHeld by ")
+            .unwrap_or_else(|| panic!("nothing holds {title:?}"));
+        let names: Vec<_> = quoted(held_by).collect();
+        assert!(!names.is_empty(), "nothing holds {title:?}");
+        for name in names {
+            assert!(tests.contains(name), "{title:?} names {name}, which is no test");
+        }
+        told += 1;
+    }
+    assert!(told >= 30, "{told} cases");
+}
+
+/// The tests, scenarios and unit tests of this repository.
 fn names_of_tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["tests/tests", "crates"] {
+    for folder in ["tests", "crates"] {
         for file in files_below(&repository(folder), "rs") {
             let text = fs::read_to_string(file).unwrap_or_default();
-            let functions = text
-                .lines()
-                .filter_map(|line| line.split_once("fn ")?.1.split_once('('));
-            names.extend(functions.map(|(name, _)| name.to_owned()));
+            let mut is_test = false;
+            for line in text.lines().map(str::trim_start) {
+                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                let function = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
+                if let Some((name, _)) = function.filter(|_| is_test) {
+                    names.insert(name.to_owned());
+                    is_test = false;
+                }
+            }
         }
     }
     names

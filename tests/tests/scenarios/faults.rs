@@ -259,3 +259,48 @@ fn a_timeline_that_cannot_be_written_stops_nothing() {
     world.run();
     assert!(matches!(world.ended("r1"), End::Succeeded(_)));
 }
+
+/// An alarm goes off while a service is away, and stays away for longer than Lambda tries.
+fn away(operations: &'static [&'static str]) -> Simulation {
+    let mut world = Simulation::new();
+    world.start("r1", release());
+    world.at(95, move |world| {
+        for operation in operations {
+            world.aws.break_operation(operation, unavailable());
+        }
+    });
+    world.alarm_at(100, CANARY);
+    world.at(500, move |world| {
+        assert_ne!(world.phase(), Some(Phase::RolledBack), "nothing could be done");
+        for operation in operations {
+            world.aws.mend_operation(operation);
+        }
+    });
+    world.run();
+    world
+}
+
+#[test]
+fn a_table_that_is_away_delays_a_rollback_and_loses_none() {
+    let world = away(&["GetItem", "UpdateItem", "PutItem", "Query", "TransactWriteItems"]);
+    assert_eq!(world.phase(), Some(Phase::RolledBack));
+    assert_safe(&world, "after the table came back");
+}
+
+#[test]
+fn an_api_gateway_that_is_away_delays_a_rollback_and_loses_none() {
+    let world = away(&["GetStage", "UpdateStage"]);
+    assert_eq!(world.phase(), Some(Phase::RolledBack));
+    assert_safe(&world, "after API Gateway came back");
+}
+
+#[test]
+fn a_step_functions_that_does_not_answer_stops_no_rollback() {
+    let mut world = Simulation::new();
+    world.aws.break_operation("DescribeExecution", unavailable());
+    world.start("r1", release());
+    world.alarm_at(100, CANARY);
+    world.run();
+    assert_eq!(world.failure("r1").0, "RolledBack");
+    assert_safe(&world, "without DescribeExecution");
+}

@@ -18,7 +18,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 .PHONY: help demo test check end-to-end build deploy explore chaos fuzz bench-lambda bench-decisions audit local tools checks format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: tools local ## Play a healthy, a broken and a slightly worse release on this machine, without an account
 	@cargo run --quiet --locked --package serin-local --bin local -- demo

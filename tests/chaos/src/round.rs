@@ -91,8 +91,8 @@ pub(crate) async fn play(place: Place<'_>, script: &Script) -> Result<Outcome> {
     let before = api.view().await?;
     let steps = match script.release {
         Release::Healthy => json!([{ "percent": 10, "bakeSeconds": 8 }, { "percent": 50, "bakeSeconds": 8 }]),
-        // The traffic that its alarm needs.
-        Release::Broken => json!([{ "percent": 50, "bakeSeconds": 60 }]),
+        // The traffic and the time that its alarm needs, on a slow machine, too.
+        Release::Broken => json!([{ "percent": 50, "bakeSeconds": 120 }]),
     };
     let rollout = world.start_rollout(&request(&api, version, &steps)).await?;
     tell(script, Phase::Rolling);
@@ -159,9 +159,11 @@ impl Round<'_> {
                 let _ = self.rollout.stop("Stopped", "chaos").await;
             }
             Act::Alarm { way, copies, late } => {
-                let held = self.place.world.claim(&self.api).await?;
-                let held = held.is_some_and(|claim| claim.rollout_id == self.rollout.id);
-                let changed = (Timestamp::now(), held);
+                // A round that begins again is to be rolled back first.
+                while self.script.again && !self.holds().await? && self.rollout.execution().await?.runs() {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                let changed = (Timestamp::now(), self.holds().await?);
                 done.alarmed_at = Some(Instant::now());
                 tokio::time::sleep(*late).await;
                 let copies = (0..*copies).map(|_| deliver(self.place.world, &self.api, *way, changed));
@@ -189,6 +191,12 @@ impl Round<'_> {
             } => self.inject(None, *function, Span::OnceAfter(*after), *effect),
         }
         Ok(done)
+    }
+
+    /// Whether the rollout holds the stage.
+    async fn holds(&self) -> Result<bool> {
+        let claim = self.place.world.claim(&self.api).await?;
+        Ok(claim.is_some_and(|claim| claim.rollout_id == self.rollout.id))
     }
 
     fn inject(&self, service: Option<Service>, function: Option<&str>, span: Span, effect: Effect) {
@@ -229,19 +237,17 @@ impl Round<'_> {
             claim: claim.clone(),
             execution: self.rollout.execution().await?,
             deliveries: done.deliveries,
+            own_alarm_at: self.own_alarm().await?,
             stopped_at: done.stopped_at,
             canary_after_reset: answers.as_ref().map(|answers| answers.of(self.version).responses),
         };
+        let alarmed_at = done.alarmed_at.or_else(|| seen.own_alarm_at.and_then(instant));
         let end = verdict::end(claim.as_ref());
         let mut violations = verdict::violations(self.script, &seen);
         violations.extend(self.afterwards(&seen).await?);
         if let (true, Some(claim)) = (self.script.again, &claim) {
             violations.extend(self.again(claim).await?);
         }
-        let alarmed_at = match done.alarmed_at {
-            None => self.own_alarm().await?,
-            at => at,
-        };
         let to_reset = reset
             .zip(alarmed_at)
             .and_then(|(reset, alarm)| reset.checked_duration_since(alarm));
@@ -290,13 +296,11 @@ impl Round<'_> {
         answers.iter().find(at_baseline).map(|record| record.answered_at)
     }
 
-    /// When the alarm of a broken version went off by CloudWatch's clock, which is this machine's.
-    async fn own_alarm(&self) -> Result<Option<Instant>> {
+    /// When the first of the stage's alarms that are in ALARM went off.
+    async fn own_alarm(&self) -> Result<Option<Timestamp>> {
         let alarms = self.place.world.alarms(&self.api.alarm("")).await?;
         let fired = alarms.iter().filter(|alarm| alarm.state == "ALARM");
-        let first = fired.filter_map(|alarm| alarm.changed_at).min();
-        let ago = first.and_then(|at| Duration::try_from(Timestamp::now().duration_since(at)).ok());
-        Ok(ago.and_then(|ago| Instant::now().checked_sub(ago)))
+        Ok(fired.filter_map(|alarm| alarm.changed_at).min())
     }
 
     /// News that comes too late changes nothing, and an ordinary deployment succeeds.
@@ -326,10 +330,18 @@ impl Round<'_> {
         let Place { world, tell, .. } = self.place;
         tell(self.script, Phase::Draining);
         let input = request(&self.api, self.version, &json!([{ "percent": 10, "bakeSeconds": 5 }]));
-        let next = world.start_rollout(&input).await?;
         let limit = FREE_AFTER.unsigned_abs() + PATIENCE;
-        let end = next.end(limit).await?;
-        let claim = world.claim(&self.api).await?;
+        // A machine that is too slow for it makes a rollout end before it has begun, as it must; the next may have more luck.
+        let mut attempts = 0;
+        let (next, end, claim) = loop {
+            attempts += 1;
+            let next = world.start_rollout(&input).await?;
+            let (end, claim) = (next.end(limit).await?, world.claim(&self.api).await?);
+            let holds = claim.as_ref().is_some_and(|claim| claim.rollout_id == next.id);
+            if holds || attempts == 3 {
+                break (next, end, claim);
+            }
+        };
         let mut wrong = Vec::new();
         let free_at = first.ended_at.map(|ended| ended + FREE_AFTER);
         match claim {
@@ -351,6 +363,12 @@ impl Round<'_> {
         }
         Ok(wrong)
     }
+}
+
+/// CloudWatch's clock is this machine's.
+fn instant(at: Timestamp) -> Option<Instant> {
+    let ago = Duration::try_from(Timestamp::now().duration_since(at)).ok()?;
+    Instant::now().checked_sub(ago)
 }
 
 /// Waits, but not for ever: what does not come in time is for the verdict to say.

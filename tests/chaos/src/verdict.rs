@@ -4,7 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serin_core::timing::WRITE_WINDOW;
 use serin_local::{ALIAS, ClaimView, Execution, StageView};
 
-use crate::{alarm::Delivery, script::Script};
+use crate::{
+    alarm::Delivery,
+    script::{Release, Script},
+};
+
+/// So long before its end a rollout has looked at its alarms for the last time, if `finish` had to be tried again.
+const LAST_LOOK: SignedDuration = SignedDuration::from_mins(1);
 
 /// How a rollout ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) execution: Execution,
     /// The news of alarms from before the rollout and during it.
     pub(crate) deliveries: Vec<Delivery>,
+    /// When the stage's alarms last went off by themselves, if they are in ALARM.
+    pub(crate) own_alarm_at: Option<Timestamp>,
     /// When somebody asked for a stop.
     pub(crate) stopped_at: Option<Timestamp>,
     /// Answers of the canary's version to requests that were sent after the reset was acknowledged, if one was.
@@ -146,8 +154,14 @@ fn why_not_promoted(script: &Script, seen: &Seen) -> Vec<String> {
     if seen.stopped_at.is_some_and(late) {
         wrong.push(format!("promoted, although it was stopped at {:?}", seen.stopped_at));
     }
-    if script.release == crate::script::Release::Broken {
-        wrong.push("promoted, although it is broken".to_owned());
+    match seen.own_alarm_at {
+        Some(at) if ended.duration_since(at) > LAST_LOOK => wrong.push(format!(
+            "promoted, and finished at {ended}, although its alarm went off at {at}"
+        )),
+        _ if script.release == Release::Broken => {
+            wrong.push("promoted, although it is broken: its alarm did not go off in time".to_owned());
+        }
+        Some(_) | None => {}
     }
     wrong
 }
@@ -160,7 +174,6 @@ mod tests {
     use serin_local::CanaryView;
 
     use super::*;
-    use crate::script::Release;
 
     const BEGAN: &str = "2026-05-04T03:02:00Z";
     const ENDED: &str = "2026-05-04T03:03:00Z";
@@ -209,6 +222,7 @@ mod tests {
                 output: Value::Null,
             },
             deliveries: Vec::new(),
+            own_alarm_at: None,
             stopped_at: None,
             canary_after_reset: None,
         }
@@ -274,7 +288,14 @@ mod tests {
             ..promoted.clone()
         };
         assert!(wrong(&script(Release::Healthy), &stopped).contains("was stopped at"));
-        assert!(wrong(&script(Release::Broken), &promoted).contains("it is broken"));
+        assert!(wrong(&script(Release::Broken), &promoted).contains("did not go off"));
+        let went_off = |at| Seen {
+            own_alarm_at: Some(time(at)),
+            ..promoted.clone()
+        };
+        assert!(wrong(&script(Release::Broken), &went_off("2026-05-04T03:01:30Z")).contains("its alarm went off at"));
+        assert!(wrong(&script(Release::Healthy), &went_off("2026-05-04T03:01:30Z")).contains("its alarm went off at"));
+        assert_eq!(wrong(&script(Release::Healthy), &went_off("2026-05-04T03:03:30Z")), "");
         let too_late = Seen {
             deliveries: vec![alarm("2026-05-04T03:02:30Z", "2026-05-04T03:03:31Z", &json!([]))],
             ..promoted

@@ -103,14 +103,16 @@ fn stopped(world: &mut Simulation) {
 fn left_over(world: &mut Simulation) {
     world.at(2300, |world| {
         let mut account = world.aws.account();
-        let stage = account.api(API).unwrap().stages.get_mut("prod").unwrap();
-        assert_eq!(stage.canary, None, "the canary is promoted");
-        stage.canary = Some(CanaryView {
-            deployment_id: stage.deployment_id.clone(),
-            percent: Percent::ZERO,
-            overrides: Variables::new(),
-            use_stage_cache: false,
-        });
+        let stages = account.api(API).map(|api| api.stages.values_mut());
+        for stage in stages.into_iter().flatten() {
+            assert_eq!(stage.canary, None, "the canary is promoted");
+            stage.canary = Some(CanaryView {
+                deployment_id: stage.deployment_id.clone(),
+                percent: Percent::ZERO,
+                overrides: Variables::new(),
+                use_stage_cache: false,
+            });
+        }
     });
 }
 

@@ -1,9 +1,12 @@
-//! `make demo`: FashionFlow releases twice, once well and once not, and everything that is claimed is checked.
+//! `make demo`: FashionFlow releases three times, once well and twice not, and everything that is claimed is checked.
 
 mod broken;
 mod checks;
 mod healthy;
+mod outage;
+mod restored;
 mod watch;
+mod worse;
 
 use std::{
     cell::RefCell,
@@ -13,6 +16,7 @@ use std::{
 use crate::{
     api::Api,
     error::Result,
+    monitoring::Monitoring,
     terminal::{Line, Style, Terminal},
     world::World,
 };
@@ -33,7 +37,7 @@ pub async fn play(terminal: &mut Terminal) -> Result<bool> {
         "Serin: FashionFlow releases recommendations, on AWS on this machine",
     ));
     let mut world = start(terminal).await?;
-    let told = stories(terminal, &world).await;
+    let told = Box::pin(stories(terminal, &world)).await;
     let held = world.keep_logs_of(told)?;
     terminal.gap();
     let (style, verdict) = if held {
@@ -77,10 +81,14 @@ impl Progress<'_> {
 
 async fn stories(terminal: &mut Terminal, world: &World) -> Result<bool> {
     let began = Instant::now();
-    terminal.show(vec![Line::styled(Style::Dim, "  sam deploy: FashionFlow, twice ...")]);
-    let (first, sister) = tokio::try_join!(
-        world.fashionflow("fashionflow"),
-        world.fashionflow("fashionflow-sister")
+    terminal.show(vec![Line::styled(
+        Style::Dim,
+        "  sam deploy: FashionFlow, three times ...",
+    )]);
+    let (first, second, third) = tokio::try_join!(
+        world.fashionflow_with("fashionflow", healthy::MONITORING),
+        world.fashionflow_with("fashionflow-sister", Monitoring::default()),
+        world.fashionflow_with("fashionflow-cousin", worse::MONITORING)
     )?;
     terminal.clear();
     terminal.say(&Line::styled(
@@ -88,13 +96,14 @@ async fn stories(terminal: &mut Terminal, world: &World) -> Result<bool> {
         format!("  {:<28}{:>8}", "sam deploy: FashionFlow", seconds(began.elapsed())),
     ));
     let mut checks = Checks::default();
-    healthy::tell(terminal, world, &first, &mut checks).await?;
+    Box::pin(healthy::tell(terminal, world, &first, &mut checks)).await?;
     terminal.gap();
     terminal.say(&Line::styled(
         Style::Dim,
-        "The second story plays on a sister API: the next rollout on the same stage waits until the last one has drained, 220 s.",
+        "The other stories play on APIs of their own: the next rollout on the same stage waits until the last one has drained, 220 s.",
     ));
-    broken::tell(terminal, world, &sister, &mut checks).await?;
+    broken::tell(terminal, world, &second, &mut checks).await?;
+    worse::tell(terminal, world, &third, &mut checks).await?;
     Ok(checks.all_held())
 }
 

@@ -7,7 +7,7 @@ use serin_local::{Error, Result, Terminal, World};
 const USAGE: &str = "\
 Serin on AWS on this machine, without an account or Docker.
 
-  local demo                play both stories of the demo, and check them
+  local demo                play the stories of the demo, and check them
   local run -- CMD [ARG]..  start a stack, run a command against it, stop the stack; the exit code is the command's
   local up                  start a stack with an API to release to, until Ctrl-C
 ";
@@ -84,7 +84,7 @@ async fn up() -> Result<ExitCode> {
     say(&format!(
         "\nThe stack is up until Ctrl-C. In another terminal:\n\n{exports}\n\n\
          # a request through the stage\ncurl {url}\n\n\
-         # release recommendation-v2 (-v3 is broken)\n\
+         # release recommendation-v2 (-v3 is broken, -v4 a little worse)\n\
          {aws} stepfunctions start-execution --state-machine-arn {machine} --input '{input}'\n\n\
          # the stage\n{aws} apigateway get-stage --rest-api-id {id} --stage-name {stage}\n\n\
          # what happened to the rollouts\n{aws} dynamodb scan --table-name {table}\n\n\

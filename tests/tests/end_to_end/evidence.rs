@@ -17,7 +17,10 @@ const PATIENCE: Duration = Duration::from_mins(4);
 fn judged(api: &Api, version: &str, bake_seconds: u32, source: &Value) -> Value {
     let mut input = quick(api, version);
     input["plan"] = json!({ "steps": [{ "percent": 25, "bakeSeconds": bake_seconds }] });
-    input["analysis"] = json!({ "windowSeconds": METRIC_SECONDS, "settleSeconds": 3, "source": source });
+    // Every answer takes longer than the threshold, so that its count can be checked.
+    let metrics = json!([{ "kind": "serverErrors" }, { "kind": "latency", "thresholdMilliseconds": 1 }]);
+    input["analysis"] =
+        json!({ "windowSeconds": METRIC_SECONDS, "settleSeconds": 3, "metrics": metrics, "source": source });
     input
 }
 
@@ -62,6 +65,16 @@ fn assert_harmed(end: &Execution, evidence: &Evidence) {
     }
 }
 
+/// What CloudWatch counts above a threshold is counted on both sides.
+fn assert_slow(evidence: &Evidence) {
+    let slow = &evidence.metrics[1];
+    assert_eq!(slow.metric, "above 1 ms");
+    assert_eq!(
+        (slow.canary.bad, slow.baseline.bad),
+        (slow.canary.requests, slow.baseline.requests)
+    );
+}
+
 /// The counts are of one side each: the canary's are a quarter of all, within five standard deviations.
 fn assert_split(evidence: &Evidence) {
     let errors = &evidence.metrics[0];
@@ -93,6 +106,7 @@ async fn worse_canary(world: &World, api: &Api, input: &Value) -> Result<()> {
     let (evidence, decisions) = told(&rollout).await?;
     assert_harmed(&end, &evidence);
     assert_split(&evidence);
+    assert_slow(&evidence);
     assert_replayable(&decisions);
     assert_unlocked(api).await
 }

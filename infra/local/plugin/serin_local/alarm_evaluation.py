@@ -8,6 +8,7 @@ alarm and all datapoints are read in this process, and a late look is not made u
 """
 
 import datetime
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -49,23 +50,26 @@ def _alarm(alarm_arn: str) -> dict[str, Any] | None:
 
 
 def _collect(alarm: dict[str, Any], client: Any) -> list[float | None]:
-    """The values of the evaluation range, oldest first, None where there is no data."""
-    periods = alarm["EvaluationPeriods"]
+    """The values of the evaluation range, oldest first, None where there is no data.
+
+    Periods begin at multiples of their length, as in CloudWatch, and the one under way is the last: what made a period bad
+    stays in it. A range that slid along would cut it in two, and the alarm would go back and forth.
+    """
+    periods, length = alarm["EvaluationPeriods"], alarm["Period"]
+    # More than asked for, to stand in for what is missing.
     count = periods + max(periods // 3, 2)
-    length = datetime.timedelta(seconds=alarm["Period"])
-    # Whole seconds: metrics are stored by the second, and a range must be exactly `count` periods.
-    end = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    end = (int(time.time()) // length + 1) * length
     start = end - count * length
     arn = arns.parse_arn(alarm["AlarmArn"])
     found = CloudwatchDatabase().get_metric_data_stat(
         account_id=arn["account"],
         region=arn["region"],
         query=alarm_scheduler.generate_metric_query(alarm),
-        start_time=start,
-        end_time=end,
+        start_time=datetime.datetime.fromtimestamp(start, datetime.UTC),
+        end_time=datetime.datetime.fromtimestamp(end, datetime.UTC),
         scan_by=None,
     )
     values: list[float | None] = [None] * count
     for timestamp, value in zip(found["timestamps"], found["values"], strict=True):
-        values[int((timestamp - start.timestamp()) / alarm["Period"])] = value
-    return values
+        values[(timestamp - start) // length] = value
+    return values if None in values[-periods:] else values[-periods:]

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    LOAD, answers,
+    LOAD,
     checks::Checks,
-    watch::{Seen, Watch, table},
+    restored,
+    watch::{News, Seen, Watch, table},
 };
 use crate::{
-    api::{ALIAS, Api, StageView},
+    api::Api,
     error::Result,
     load::Load,
     rollout::Entry,
@@ -47,6 +48,7 @@ pub(super) async fn tell(terminal: &mut Terminal, world: &World, api: &Api, chec
         baseline: BASELINE,
         canary: CANARY,
         limit: Duration::from_secs(100),
+        news: &News::default(),
     };
     let seen = watch.until_end(terminal).await?;
     drop(load);
@@ -54,7 +56,7 @@ pub(super) async fn tell(terminal: &mut Terminal, world: &World, api: &Api, chec
     let alarm = fired(&world.alarms(&api.alarm("")).await?);
     reset(terminal, &seen, alarm.as_ref(), checks);
     ending(terminal, &seen, alarm.as_ref(), checks);
-    outcome(terminal, api, &before, checks).await
+    restored::check(terminal, api, &before, [BASELINE, CANARY], checks).await
 }
 
 /// The alarm that went first.
@@ -112,42 +114,4 @@ fn ending(terminal: &mut Terminal, seen: &Seen, alarm: Option<&AlarmView>, check
         "the execution has FAILED with the alarm as its cause",
         cause,
     );
-}
-
-async fn outcome(terminal: &mut Terminal, api: &Api, before: &StageView, checks: &mut Checks) -> Result<()> {
-    let from = answers(api, 200).await?;
-    let none = !from.contains_key(CANARY) && from.get(BASELINE) == Some(&200);
-    checks.check(
-        terminal,
-        none,
-        &format!("no response comes from {CANARY}"),
-        &format!("{from:?}"),
-    );
-    let view = api.view().await?;
-    let restored = view.deployment_id == before.deployment_id && view.variables == before.variables;
-    let alias = view.variables.get(ALIAS).cloned().unwrap_or_default();
-    let found = format!("deployment {}, {ALIAS} = {alias}", view.deployment_id);
-    checks.check(terminal, restored, "the stage is what it was before", &found);
-    let canary = view
-        .canary
-        .as_ref()
-        .map_or_else(String::new, |canary| format!("{canary:?}"));
-    checks.check(
-        terminal,
-        view.canary.is_none(),
-        "the stage has no canarySettings",
-        &canary,
-    );
-    let deployed = api.deploy_to_stage().await;
-    let found = match &deployed {
-        Ok(id) => format!("deployment {id}"),
-        Err(error) => error.to_string(),
-    };
-    checks.check(
-        terminal,
-        deployed.is_ok(),
-        "the stage is unlocked: an ordinary deployment succeeds",
-        &found,
-    );
-    Ok(())
 }

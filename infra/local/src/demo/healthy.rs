@@ -1,45 +1,42 @@
-//! The first story: `recommendation-v2` is healthy and becomes the stage's own.
+//! The first story: `recommendation-v2` is healthy and becomes the stage's own, in spite of an outage of both versions.
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     LOAD, answers,
     checks::Checks,
+    outage::{self, Outage},
     seconds,
-    watch::{Seen, Watch, table},
+    watch::{News, Seen, Watch, table},
 };
 use crate::{
     api::{ALIAS, Api},
     error::Result,
     load::Load,
+    monitoring::Monitoring,
     terminal::{Line, Style, Terminal},
-    world::World,
+    world::{METRIC_SECONDS, World},
 };
 
 const BASELINE: &str = "recommendation-v1";
 const CANARY: &str = "recommendation-v2";
-const SHARES: [f64; 3] = [5.0, 25.0, 50.0];
+/// Each share and its bake in seconds: the last one is long enough for evidence.
+const STEPS: [(f64, u32); 3] = [(5.0, 8), (25.0, 8), (50.0, 25)];
+
+/// Alarms that want something to last: three bad periods of 10 s in a row.
+pub(super) const MONITORING: Monitoring = Monitoring {
+    bad_5xx: 5,
+    bad_periods: 3,
+    access_logs: false,
+};
 
 pub(super) async fn tell(terminal: &mut Terminal, world: &World, api: &Api, checks: &mut Checks) -> Result<()> {
-    terminal.gap();
-    terminal.say(
-        &Line::styled(Style::Bold, format!("1  {CANARY} is healthy"))
-            .and(Style::Plain, ": 5 % -> 25 % -> 50 % -> promoted -> baked"),
-    );
+    announce(terminal);
     let load = Load::start(api, LOAD);
-    let mut input = api.release(CANARY);
-    let steps: Vec<_> = SHARES
-        .iter()
-        .map(|percent| json!({"percent": percent, "bakeSeconds": 8}))
-        .collect();
-    if let Some(input) = input.as_object_mut() {
-        input.insert("plan".to_owned(), json!({ "steps": steps }));
-        input.insert("finalBakeSeconds".to_owned(), json!(8));
-        input.insert("tickSeconds".to_owned(), json!(5));
-    }
-    let rollout = world.start_rollout(&input).await?;
+    let rollout = world.start_rollout(&request(api)).await?;
+    let (news, outage) = (News::default(), Outage::default());
     let watch = Watch {
         api,
         rollout: &rollout,
@@ -47,38 +44,73 @@ pub(super) async fn tell(terminal: &mut Terminal, world: &World, api: &Api, chec
         baseline: BASELINE,
         canary: CANARY,
         limit: Duration::from_mins(3),
+        news: &news,
     };
-    let seen = watch.until_end(terminal).await?;
-    let lasted = load.elapsed();
-    let unanswered = load.total().of("");
-    drop(load);
+    let seen = tokio::select! {
+        seen = watch.until_end(terminal) => seen?,
+        failed = outage.play(api, 50.0, &load, &news) => match failed? {},
+    };
     table(terminal, &seen, BASELINE, CANARY);
     split_is_the_plan(terminal, &seen, checks);
-    let succeeded = seen
-        .execution
-        .as_ref()
-        .is_some_and(|execution| execution.status == "SUCCEEDED");
-    let ending = seen
-        .execution
-        .map(|end| format!("{} {} {}", end.status, end.error, end.cause))
-        .unwrap_or_default();
-    let after = if succeeded {
-        format!("after {}", seconds(lasted))
-    } else {
-        ending
-    };
-    checks.check(terminal, succeeded, "the rollout has succeeded", &after);
-    checks.check(
-        terminal,
-        unanswered.responses == 0,
-        "every request during the rollout was answered by one of the versions",
-        &if unanswered.responses == 0 {
-            String::new()
-        } else {
-            format!("{} that were not", unanswered.responses)
-        },
-    );
+    outage.check(terminal, &seen, &load, [BASELINE, CANARY], checks);
+    succeeded(terminal, &seen, &load, checks);
+    drop(load);
+    let alarms = world.alarms(&api.alarm("")).await?;
+    let states: Vec<_> = alarms.iter().map(|alarm| alarm.state.as_str()).collect();
+    let none = alarms.len() == 5 && !states.contains(&"ALARM");
+    checks.check(terminal, none, "no alarm of the stage is in ALARM", &states.join(", "));
     outcome(terminal, api, checks).await
+}
+
+fn announce(terminal: &mut Terminal) {
+    terminal.gap();
+    terminal.say(
+        &Line::styled(Style::Bold, format!("1  {CANARY} is healthy"))
+            .and(Style::Plain, ": 5 % -> 25 % -> 50 % -> promoted -> baked"),
+    );
+    terminal.say(&Line::styled(
+        Style::Dim,
+        format!(
+            "   At 50 % both versions fail for {} s. Its alarms want {} errors in each of three periods of 10 s: an outage that short is in two.",
+            outage::LASTS.as_secs(),
+            MONITORING.bad_5xx
+        ),
+    ));
+}
+
+fn request(api: &Api) -> Value {
+    let steps = STEPS.map(|(percent, bake)| json!({"percent": percent, "bakeSeconds": bake}));
+    let mut input = api.release(CANARY);
+    if let Some(input) = input.as_object_mut() {
+        input.insert("plan".to_owned(), json!({ "steps": steps }));
+        input.insert("finalBakeSeconds".to_owned(), json!(8));
+        input.insert("tickSeconds".to_owned(), json!(5));
+        input.insert(
+            "analysis".to_owned(),
+            json!({"windowSeconds": METRIC_SECONDS, "settleSeconds": 3}),
+        );
+    }
+    input
+}
+
+fn succeeded(terminal: &mut Terminal, seen: &Seen, load: &Load, checks: &mut Checks) {
+    let end = seen.execution.as_ref();
+    let succeeded = end.is_some_and(|end| end.status == "SUCCEEDED");
+    let ending = end.map(|end| format!("{} {} {}", end.status, end.error, end.cause));
+    let found = if succeeded {
+        format!("after {}", seconds(load.elapsed()))
+    } else {
+        ending.unwrap_or_default()
+    };
+    checks.check(terminal, succeeded, "the rollout has succeeded", &found);
+    let unanswered = load.total().of("").responses;
+    let found = if unanswered == 0 {
+        String::new()
+    } else {
+        format!("{unanswered} that were not")
+    };
+    let claim = "every request during the rollout was answered by one of the versions";
+    checks.check(terminal, unanswered == 0, claim, &found);
 }
 
 /// The canary got what the plan gave it: within five standard deviations, for a split is a throw of dice.
@@ -91,7 +123,7 @@ fn split_is_the_plan(terminal: &mut Terminal, seen: &Seen, checks: &mut Checks) 
         .join(" -> ");
     checks.check(
         terminal,
-        shares == SHARES,
+        shares == STEPS.map(|(percent, _)| percent),
         "the canary had the shares of the plan, one after the other",
         &found,
     );

@@ -1,6 +1,9 @@
 //! Shows a rollout while it goes on: what was decided and why, as lines that stay; the split and the errors below them, live.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
@@ -22,6 +25,19 @@ pub(super) struct Watch<'a> {
     pub(super) baseline: &'a str,
     pub(super) canary: &'a str,
     pub(super) limit: Duration,
+    /// What else happens meanwhile, for the person who watches.
+    pub(super) news: &'a News,
+}
+
+/// Lines from beside the rollout.
+#[derive(Debug, Default)]
+pub(super) struct News(RefCell<Vec<String>>);
+
+impl News {
+    /// Has a line shown.
+    pub(super) fn tell(&self, text: impl Into<String>) {
+        self.0.borrow_mut().push(text.into());
+    }
 }
 
 /// What was seen.
@@ -53,7 +69,12 @@ impl Watch<'_> {
         loop {
             let (execution, view) = tokio::try_join!(self.rollout.execution(), self.api.view())?;
             self.follow(&mut seen, view);
-            self.tell_news(terminal, &mut seen, began).await?;
+            for text in self.news.0.take() {
+                let after = Timestamp::now().duration_since(began).as_secs_f64();
+                terminal
+                    .say(&Line::styled(Style::Dim, format!("  +{after:>5.1} s  {:<9} ", "")).and(Style::Yellow, text));
+            }
+            self.tell_timeline(terminal, &mut seen, began).await?;
             terminal.show(self.state(&seen));
             if !execution.runs() {
                 terminal.clear();
@@ -102,9 +123,9 @@ impl Watch<'_> {
         }
     }
 
-    async fn tell_news(&self, terminal: &mut Terminal, seen: &mut Seen, began: Timestamp) -> Result<()> {
+    async fn tell_timeline(&self, terminal: &mut Terminal, seen: &mut Seen, began: Timestamp) -> Result<()> {
         let timeline = self.rollout.timeline().await?;
-        for entry in timeline.iter().skip(seen.timeline.len()) {
+        for (index, entry) in timeline.iter().enumerate().skip(seen.timeline.len()) {
             let after = entry.at.duration_since(began).as_secs_f64().max(0.0);
             let style = match entry.decision.as_deref() {
                 Some("rollBack") => Style::Red,
@@ -113,7 +134,11 @@ impl Watch<'_> {
             };
             let line = Line::styled(Style::Dim, format!("  +{after:>5.1} s  {:<9} ", entry.by));
             terminal.say(&line.and(style, &entry.text));
-            for finding in entry.findings.iter().filter(|finding| !entry.text.contains(*finding)) {
+            // A step that only carries the document on has the findings of the decision before it.
+            let earlier = timeline.get(..index).unwrap_or_default();
+            let known = |finding: &String| earlier.iter().any(|entry| entry.findings.contains(finding));
+            let news = entry.findings.iter().filter(|finding| !known(finding));
+            for finding in news.filter(|finding| !entry.text.contains(*finding)) {
                 terminal.say(&Line::styled(Style::Dim, format!("{:>22}because {finding}", "")));
             }
         }

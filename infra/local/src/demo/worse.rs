@@ -40,7 +40,7 @@ pub(super) async fn tell(terminal: &mut Terminal, world: &World, api: &Api, chec
     terminal.say(&Line::styled(
         Style::Dim,
         format!(
-            "   2 % of its answers are errors, and 0.2 % of the baseline's; its alarms are for {} errors in 10 s, so that a bad minute is none.",
+            "   2 % of its answers are errors, about five in 10 s, and 0.2 % of the baseline's. Its alarms want {} in 10 s.",
             MONITORING.bad_5xx
         ),
     ));

@@ -241,7 +241,8 @@ impl Round<'_> {
             stopped_at: done.stopped_at,
             canary_after_reset: answers.as_ref().map(|answers| answers.of(self.version).responses),
         };
-        let alarmed_at = done.alarmed_at.or_else(|| seen.own_alarm_at.and_then(instant));
+        let own_alarm_at = seen.own_alarm_at.and_then(instant);
+        let alarmed_at = done.alarmed_at.into_iter().chain(own_alarm_at).min();
         let end = verdict::end(claim.as_ref());
         let mut violations = verdict::violations(self.script, &seen);
         violations.extend(self.afterwards(&seen).await?);

@@ -285,3 +285,6 @@ pub(crate) fn attributes(entry: &Value) -> Item {
         .map(|(name, value)| (name.clone(), attribute(value)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

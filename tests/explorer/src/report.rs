@@ -8,10 +8,11 @@ use crate::{bound::Bound, check::Counts, search::Report, sometimes::Sometimes};
 #[must_use]
 pub fn describe(bound: &Bound, report: &Report) -> String {
     let mut text = format!(
-        "{:<14} {:>10} states {:>11} transitions {:>6} histories {:>5} accounts {:>6.1} s  {} ({})",
+        "{:<14} {:>10} states {:>11} transitions {:>8.1e} schedules {:>6} histories {:>5} accounts {:>6.1} s  {} ({})",
         bound.name,
         report.states,
         report.transitions,
+        report.schedules,
         report.histories,
         report.accounts,
         report.took.as_secs_f64(),
@@ -36,6 +37,8 @@ pub struct Total {
     pub states: usize,
     /// Transitions of all of them.
     pub transitions: u64,
+    /// Schedules of all of them, at least.
+    pub schedules: f64,
     /// How long they took, one after the other.
     pub took: Duration,
     /// Whether all of every bound was searched.
@@ -51,6 +54,7 @@ impl Default for Total {
         Self {
             states: 0,
             transitions: 0,
+            schedules: 0.0,
             took: Duration::ZERO,
             complete: true,
             violations: 0,
@@ -64,6 +68,7 @@ impl Total {
     pub fn add(&mut self, report: &Report) {
         self.states += report.states;
         self.transitions += report.transitions;
+        self.schedules += report.schedules;
         self.took += report.took;
         self.complete &= report.complete;
         self.violations += usize::from(report.violation.is_some());
@@ -89,9 +94,10 @@ impl fmt::Display for Total {
         }
         write!(
             formatter,
-            "{} states, {} transitions, {:.0} s, {} counterexamples",
+            "{} states, {} transitions, more than {:.1e} schedules, {:.0} s, {} counterexamples",
             self.states,
             self.transitions,
+            self.schedules,
             self.took.as_secs_f64(),
             self.violations
         )

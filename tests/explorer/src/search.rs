@@ -28,6 +28,9 @@ pub struct Report {
     pub states: usize,
     /// Steps from one to another.
     pub transitions: u64,
+    /// Schedules from the first state to one at rest, at least: a state that is reached once more after it was expanded is
+    /// not counted again. There are far too many for a whole number.
+    pub schedules: f64,
     /// Different process histories.
     pub histories: usize,
     /// Different accounts.
@@ -56,6 +59,9 @@ struct Search {
     states: IndexSet<State, BuildHasherDefault<DefaultHasher>>,
     /// From which state, and how, each was reached first.
     origins: Vec<(u32, Action)>,
+    /// In how many ways each was reached until it was expanded.
+    ways: Vec<f64>,
+    schedules: f64,
     transitions: u64,
 }
 
@@ -69,6 +75,8 @@ pub fn search(bound: &Bound, line: Option<Mutation>, most: usize) -> Report {
         mover,
         states: IndexSet::default(),
         origins: vec![(0, Action::Tick)],
+        ways: vec![1.0],
+        schedules: 0.0,
         transitions: 0,
     };
     search.states.insert(first);
@@ -84,6 +92,7 @@ pub fn search(bound: &Bound, line: Option<Mutation>, most: usize) -> Report {
     Report {
         states: search.states.len(),
         transitions: search.transitions,
+        schedules: search.schedules,
         histories: search.mover.histories.nodes.len(),
         accounts: search.mover.histories.worlds.len(),
         took: began.elapsed(),
@@ -96,6 +105,7 @@ pub fn search(bound: &Bound, line: Option<Mutation>, most: usize) -> Report {
 impl Search {
     fn expand(&mut self, place: usize) -> Result<(), (Action, String)> {
         let state = self.states[place];
+        let before = self.transitions;
         for action in self.mover.actions(&state) {
             self.take(place, state, action)?;
             if let (
@@ -113,6 +123,9 @@ impl Search {
                 self.take(place, state, action)?;
             }
         }
+        if self.transitions == before {
+            self.schedules += self.ways[place];
+        }
         Ok(())
     }
 
@@ -120,9 +133,12 @@ impl Search {
         let next = self.mover.apply(state, action).map_err(|text| (action, text))?;
         if let Some(next) = next {
             self.transitions += 1;
-            if self.states.insert(next) {
+            let (there, new) = self.states.insert_full(next);
+            if new {
                 self.origins.push((u32::try_from(place).unwrap(), action));
+                self.ways.push(0.0);
             }
+            self.ways[there] += self.ways[place];
         }
         Ok(())
     }

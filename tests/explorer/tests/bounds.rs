@@ -37,6 +37,7 @@ fn no_interleaving_of_the_steps_breaks_an_invariant() {
     assert_eq!(total.violations, 0, "the story is above");
     assert!(total.complete, "a bound has more than {MOST} states");
     assert!(total.states > 1_000_000, "{} states", total.states);
+    assert!(total.schedules > 1e6, "{} schedules", total.schedules);
     assert_eq!(total.never(), [""; 0], "what never happens shows nothing");
 }
 

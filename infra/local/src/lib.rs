@@ -7,6 +7,7 @@
 
 mod api;
 mod aws;
+mod bare;
 mod binaries;
 mod claim;
 pub mod demo;
@@ -26,6 +27,7 @@ mod world;
 pub use api::{ALIAS, Api, CanaryView, Response, StageView};
 pub use aws::{ACCOUNT, Clients, REGION};
 pub use aws_sdk_cloudwatch::types::StateValue;
+pub use bare::BareApi;
 pub use claim::ClaimView;
 pub use deploy::Deployment;
 pub use error::{Error, Result};

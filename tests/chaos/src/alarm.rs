@@ -53,7 +53,8 @@ pub(crate) async fn deliver(world: &World, api: &Api, way: Way, changed: (Timest
     }
 }
 
-fn payload(alarm: &str, way: Way, changed_at: Timestamp) -> Result<(&'static str, Value)> {
+/// The function that is told of an alarm that way, and what it is told.
+pub(crate) fn payload(alarm: &str, way: Way, changed_at: Timestamp) -> Result<(&'static str, Value)> {
     let (function, template) = match way {
         Way::Action => ("rollback", ACTION),
         Way::Event => ("rollback-on-event", EVENT),

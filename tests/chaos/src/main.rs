@@ -8,6 +8,7 @@ mod alarm;
 mod round;
 mod script;
 mod show;
+mod storm;
 mod verdict;
 
 use std::{cell::RefCell, process::ExitCode, time::Duration};
@@ -24,16 +25,19 @@ const USAGE: &str = "\
 Breaks Serin while it runs on the local AWS, and checks that no rollback is lost.
 
   chaos [--rounds N] [--seed N] [--at-once N]
+  chaos --storm N
 
   --rounds N    so many rounds, 30 without it
   --seed N      the first round's seed, a new one without it; the others count up from it
   --at-once N   so many rounds side by side, 5 without it
+  --storm N     no rounds, but one alarm for so many stages, under the account's limit of management calls
 ";
 
 struct Options {
     seed: u64,
     rounds: u64,
     at_once: usize,
+    storm: Option<usize>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,6 +75,7 @@ fn options() -> std::result::Result<Option<Options>, lexopt::Error> {
         seed: u64::from(fastrand::u16(1..)) * 10,
         rounds: 30,
         at_once: 5,
+        storm: None,
     };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -78,6 +83,7 @@ fn options() -> std::result::Result<Option<Options>, lexopt::Error> {
             Long("seed") => options.seed = arguments.value()?.parse()?,
             Long("rounds") => options.rounds = arguments.value()?.parse()?,
             Long("at-once") => options.at_once = arguments.value()?.parse::<usize>()?.max(1),
+            Long("storm") => options.storm = Some(arguments.value()?.parse::<usize>()?.max(1)),
             Short('h') | Long("help") => return Ok(None),
             other @ (Long(_) | Short(_) | Value(_)) => return Err(other.unexpected()),
         }
@@ -87,6 +93,9 @@ fn options() -> std::result::Result<Option<Options>, lexopt::Error> {
 
 /// Whether everything held.
 async fn run(options: &Options) -> Result<bool> {
+    if let Some(stages) = options.storm {
+        return storm::play(stages).await;
+    }
     let seeds = options.seed..options.seed.saturating_add(options.rounds);
     let scripts: Vec<_> = seeds.map(Script::of).collect();
     let board = RefCell::new(Board::new(options.seed, scripts.len(), options.at_once));

@@ -7,7 +7,7 @@ CARGO_LAMBDA ?= $(CURDIR)/.local/tools/bin/cargo-lambda
 TARGET ?= trigger
 SECONDS ?= 60
 FUNCTIONS := $(notdir $(wildcard functions/*))
-TEMPLATES := template.yaml infra/notifications.yaml infra/monitoring.yaml infra/example-api/template.yaml
+TEMPLATES := template.yaml infra/notifications.yaml infra/switch.yaml infra/monitoring.yaml infra/example-api/template.yaml
 CHECKS := $(CURDIR)/.local/checks/bin
 # nextest where it is installed, cargo's own runner elsewhere.
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)

@@ -134,6 +134,14 @@ impl Template {
         self.resolve(&resource["Properties"])
     }
 
+    /// A nested stack's template with the parameters that it is given, by the stack's logical id.
+    #[must_use]
+    pub fn nested(&self, id: &str) -> Self {
+        let stack = self.properties(id);
+        let given = entries(&stack["Parameters"]).map(|(name, value)| (name.as_str(), text(value)));
+        Self::read(text(&stack["TemplateURL"]), &given.collect::<Vec<_>>())
+    }
+
     /// The properties of one `AWS::Serverless::Function`, with what it has from `Globals`.
     #[must_use]
     pub fn function(&self, id: &str) -> Value {

@@ -13,16 +13,16 @@ use serin_steps::{
     error::Stepped,
     evaluate, finish, instruct,
     invocation::logged,
-    ports::{Alarms, Claims, Clock, Executions, Gateway, Metrics},
+    ports::{Alarms, Claims, Clock, DeadMansSwitch, Executions, Gateway, Metrics},
     promote, rollback, sweep,
 };
 
 use crate::{machine::Failure, simulation::HOOKS};
 
 /// All the ports.
-pub trait World: Gateway + Claims + Alarms + Metrics + Executions + Clock {}
+pub trait World: Gateway + Claims + Alarms + Metrics + Executions + DeadMansSwitch + Clock {}
 
-impl<T: Gateway + Claims + Alarms + Metrics + Executions + Clock> World for T {}
+impl<T: Gateway + Claims + Alarms + Metrics + Executions + DeadMansSwitch + Clock> World for T {}
 
 /// Runs a function, with its log.
 ///
@@ -34,13 +34,13 @@ pub async fn run(world: &impl World, function: &str, input: Value) -> Stepped<Va
 
 async fn step(world: &impl World, function: &str, input: Value) -> Stepped<Value> {
     match function {
-        "begin" => begin::begin(world, world, world, world, &settings(), input).await,
+        "begin" => begin::begin(world, world, world, world, world, &settings(), input).await,
         "advance" => advance::advance(world, world, world, input).await,
-        "evaluate" => evaluate::evaluate(world, world, world, world, world, input).await,
-        "promote" => promote::promote(world, world, world, input).await,
-        "finish" => finish::finish(world, world, world, input).await,
-        "rollback" => rollback::rollback(world, world, world, input).await,
-        "sweep" => sweep::sweep(world, world, world, world).await,
+        "evaluate" => evaluate::evaluate(world, world, world, world, world, world, input).await,
+        "promote" => promote::promote(world, world, world, world, input).await,
+        "finish" => finish::finish(world, world, world, world, input).await,
+        "rollback" => rollback::rollback(world, world, world, world, input).await,
+        "sweep" => sweep::sweep(world, world, world, world, world).await,
         "instruct" => instruct::instruct(world, world, input).await,
         other => panic!("no function is called {other}"),
     }

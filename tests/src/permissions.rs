@@ -26,6 +26,7 @@ const STAGES: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/stages/*";
 const DEPLOYMENTS: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/deployments";
 const DEPLOYMENT: &str = "arn:aws:apigateway:eu-central-1::/restapis/*/deployments/*";
 const EXECUTIONS: &str = "arn:aws:states:eu-central-1:123456789012:execution:serin-rollout:*";
+const SCHEDULES: &str = "arn:aws:scheduler:eu-central-1:123456789012:schedule/Group/*";
 const TABLE: &str = "Table.Arn";
 
 /// What a call needs. A transaction needs what its items need: DynamoDB knows no action for the whole.
@@ -50,6 +51,14 @@ fn needs(call: Call) -> &'static [(&'static str, &'static str)] {
             ("dynamodb:DeleteItem", TABLE),
         ],
         Call::GiveBack => &[("dynamodb:DeleteItem", TABLE)],
+        // What is there is set again. Whoever sets a schedule passes on the role that it acts by.
+        Call::Arm => &[
+            ("scheduler:CreateSchedule", SCHEDULES),
+            ("scheduler:UpdateSchedule", SCHEDULES),
+            ("iam:PassRole", "Role.Arn"),
+        ],
+        Call::Push => &[("scheduler:UpdateSchedule", SCHEDULES), ("iam:PassRole", "Role.Arn")],
+        Call::Disarm => &[("scheduler:DeleteSchedule", SCHEDULES)],
         Call::GuardedBy => &[("dynamodb:Query", TABLE)],
         Call::Watched => &[("dynamodb:Query", "Table.Arn/index/watched")],
     }
@@ -95,14 +104,21 @@ fn read() -> BTreeMap<String, BTreeSet<Permission>> {
     granted
 }
 
-/// What a role may do, by its own policies and by the stack's managed policies that it names.
+/// What a role may do, by its own policies and by the managed policies of the stack, and of those nested in it, that it names.
 #[must_use]
 pub fn of_role(template: &Template, role: &str) -> BTreeSet<Permission> {
     let properties = template.properties(role);
     let own = properties["Policies"].as_array().into_iter().flatten();
     let own = own.flat_map(|policy| of_policy(&policy["PolicyDocument"]));
     let managed = texts(&properties["ManagedPolicyArns"]).into_iter();
-    let managed = managed.flat_map(|policy| of_managed_policy(&template.properties(&policy)));
+    let managed = managed.flat_map(|policy| match policy.split_once(".Outputs.") {
+        Some((stack, output)) => {
+            let nested = template.nested(stack);
+            let policy = nested.resolve(&nested.source["Outputs"][output]["Value"]);
+            of_managed_policy(&nested.properties(text(&policy)))
+        }
+        None => of_managed_policy(&template.properties(&policy)),
+    });
     own.chain(managed).collect()
 }
 

@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use serin_core::{
     alarm::{AlarmKind, AlarmState},
     claim::{Claim, Phase},
-    ids::{AlarmArn, ExecutionArn, StageId},
+    ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
     percent::Percent,
     stage::{StageView, Variables},
+    switch::Switch,
 };
 use serin_steps::fakes::{Call, FakeAlarm, FakeAws, RestApi, Traffic};
 
@@ -78,6 +79,10 @@ pub struct Simulation {
     pub log: String,
     /// How far the clock goes while a function runs.
     pub invocation_time: SignedDuration,
+    /// The dead man's switches that fired, and when.
+    pub fired: Vec<(RolloutId, Timestamp)>,
+    /// The least time that ever lay between the sweep's turn at an active rollout and the firing of its switch.
+    pub least_lead: SignedDuration,
 }
 
 /// The stage of the stories.
@@ -163,6 +168,8 @@ impl Simulation {
             log: String::new(),
             histories: BTreeMap::new(),
             invocation_time: SignedDuration::from_millis(200),
+            fired: Vec::new(),
+            least_lead: SignedDuration::MAX,
         };
         for name in ["serin-a1b2c3-prod-canary-5xx", "serin-a1b2c3-prod-stage-5xx"] {
             world.set_alarm(name, AlarmState::Ok);
@@ -279,9 +286,11 @@ impl Simulation {
     fn happen(&mut self) {
         let run = self.runs.iter().map(|(name, run)| (run.ready_at, name.clone())).min();
         let event = self.events.keys().next().copied();
+        let switch = self.next_switch();
         let times = [
             run.as_ref().map(|(at, _)| *at),
             event.map(|(at, _)| at),
+            switch.as_ref().map(|(at, _)| *at),
             self.next_sweep,
         ];
         let next = times.into_iter().flatten().min().expect("something is left to happen");
@@ -290,11 +299,39 @@ impl Simulation {
         if event.is_some_and(|(at, _)| at == next) {
             let (_, event) = self.events.pop_first().unwrap();
             event(self);
+        } else if let Some((_, rollout)) = switch.filter(|(at, _)| *at == next) {
+            self.fire(rollout);
         } else if self.next_sweep == Some(next) {
             self.next_sweep = Some(next + SignedDuration::from_secs(60));
             let _ = self.invoke("sweep", Value::Null);
         } else if let Some((_, name)) = run {
             self.go_on(&name);
+        }
+    }
+
+    /// The dead man's switch that fires next.
+    fn next_switch(&self) -> Option<(Timestamp, RolloutId)> {
+        let account = self.aws.account();
+        let schedules = account.schedules.iter();
+        schedules
+            .map(|(rollout, schedule)| (schedule.at, rollout.clone()))
+            .min()
+    }
+
+    fn fire(&mut self, rollout: RolloutId) {
+        self.aws.account().fire(&rollout);
+        self.aws.account().arrive(&rollout);
+        self.note_stage();
+        self.fired.push((rollout, self.now()));
+    }
+
+    /// Until the switch fires, the sweep must have had its turn.
+    fn note_lead(&mut self) {
+        let claim = self.claim().filter(|claim| claim.phase.is_active());
+        if let Some(claim) = claim
+            && let Switch::Armed(at) = claim.switch
+        {
+            self.least_lead = self.least_lead.min(at.duration_since(claim.next_beat_by));
         }
     }
 
@@ -348,6 +385,7 @@ impl Simulation {
         self.aws.account().calls.extend(&sent);
         self.invocations.push((function.to_owned(), sent));
         self.note_stage();
+        self.note_lead();
         let took = if outcome.is_some() {
             self.invocation_time
         } else {

@@ -11,6 +11,7 @@ use serin_tests::permissions::of_role;
 
 const CONTROLLER: &str = "template.yaml";
 const NOTIFICATIONS: &str = "infra/notifications.yaml";
+const SWITCH: &str = "infra/switch.yaml";
 const MONITORING: &str = "infra/monitoring.yaml";
 const EXAMPLE: &str = "infra/example-api/template.yaml";
 
@@ -18,19 +19,6 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 
 fn controller() -> Template {
     Template::read(CONTROLLER, &[])
-}
-
-fn notifications() -> Template {
-    let given = [
-        ("NamePrefix", "serin"),
-        ("StateMachineArn", "RolloutStateMachine"),
-        ("RollbackFunctionName", "RollbackFunction"),
-        ("RollbackOnEventFunctionName", "RollbackOnEventFunction"),
-        ("SweepFunctionName", "SweepFunction"),
-        ("DeadLettersName", "DeadLetters.QueueName"),
-        ("DeadLettersArn", "DeadLetters.Arn"),
-    ];
-    Template::read(NOTIFICATIONS, &given)
 }
 
 fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
@@ -109,10 +97,14 @@ fn functions_are_traced_and_log_to_a_group_with_retention() {
 }
 
 #[test]
-fn functions_know_the_table_and_begin_the_hooks_it_may_name() {
+fn functions_know_the_table_and_the_switches_and_begin_the_hooks_it_may_name() {
     let template = controller();
     for (id, _) in template.resources(FUNCTION) {
-        let mut expected = json!({"TABLE_NAME": "Table", "LOG_LEVEL": "info"});
+        let mut expected = json!({
+            "TABLE_NAME": "Table", "LOG_LEVEL": "info", "SWITCH_GROUP": "Switch.Outputs.GroupName",
+            "SWITCH_ROLE_ARN": "Switch.Outputs.RoleArn",
+            "SWITCH_DEAD_LETTERS_ARN": "Switch.Outputs.DeadLettersArn",
+        });
         if id == "BeginFunction" {
             expected["HOOK_FUNCTION_PATTERN"] = json!("serin-hook-*");
             expected["METRIC_RESOLUTION_SECONDS"] = json!(60);
@@ -318,7 +310,7 @@ fn the_outputs_are_what_people_and_other_stacks_need() {
 
 #[test]
 fn every_parameter_and_output_says_what_it_is() {
-    for path in [CONTROLLER, NOTIFICATIONS, MONITORING, EXAMPLE] {
+    for path in [CONTROLLER, NOTIFICATIONS, SWITCH, MONITORING, EXAMPLE] {
         let source = Template::read(path, &[]).source;
         for section in ["Parameters", "Outputs"] {
             for (name, described) in entries(&source[section]) {
@@ -329,17 +321,20 @@ fn every_parameter_and_output_says_what_it_is() {
 }
 
 #[test]
-fn the_nested_stack_is_given_what_it_asks_for() {
-    let nested = controller().properties("Notifications");
-    assert_eq!(nested["TemplateURL"], NOTIFICATIONS);
-    let given = entries(&nested["Parameters"]).map(|(name, _)| name.clone());
-    let asked = notifications().source["Parameters"].clone();
-    assert_eq!(set(given), set(entries(&asked).map(|(name, _)| name.clone())));
+fn the_nested_stacks_are_given_what_they_ask_for() {
+    let template = controller();
+    for (id, path) in [("Notifications", NOTIFICATIONS), ("Switch", SWITCH)] {
+        let nested = template.properties(id);
+        assert_eq!(nested["TemplateURL"], path);
+        let given = entries(&nested["Parameters"]).map(|(name, _)| name.clone());
+        let asked = Template::read(path, &[]).source["Parameters"].clone();
+        assert_eq!(set(given), set(entries(&asked).map(|(name, _)| name.clone())));
+    }
 }
 
 #[test]
 fn nothing_is_tied_to_a_region_or_an_account() {
-    for path in [CONTROLLER, NOTIFICATIONS, MONITORING, EXAMPLE, "samconfig.toml"] {
+    for path in [CONTROLLER, NOTIFICATIONS, SWITCH, MONITORING, EXAMPLE, "samconfig.toml"] {
         let text = std::fs::read_to_string(repository(path)).unwrap();
         for region in ["us-east-", "us-west-", "eu-west-", "eu-central-"] {
             assert!(!text.contains(region), "{path} names the region {region}");

@@ -20,6 +20,8 @@ fn notifications(email: &str) -> Template {
         ("SweepFunctionName", "SweepFunction"),
         ("DeadLettersName", "DeadLetters.QueueName"),
         ("DeadLettersArn", "DeadLetters.Arn"),
+        ("SwitchGroupName", "Switch.Outputs.GroupName"),
+        ("SwitchDeadLettersName", "Switch.Outputs.DeadLettersName"),
         ("NotificationEmail", email),
     ];
     Template::read(NOTIFICATIONS, &given)
@@ -197,9 +199,11 @@ fn serin_watches_itself() {
     });
     let expected = [
         ("ApproximateNumberOfMessagesVisible", "DeadLetters.QueueName"),
+        ("ApproximateNumberOfMessagesVisible", "Switch.Outputs.DeadLettersName"),
         ("Errors", "RollbackFunction"),
         ("Errors", "RollbackOnEventFunction"),
         ("Errors", "SweepFunction"),
+        ("InvocationAttemptCount", "Switch.Outputs.GroupName"),
         ("Invocations", "SweepFunction"),
         ("MatchedEvents", "NeedsHumanRule"),
         ("Throttles", "RollbackFunction"),

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use serin_core::percent::Percent;
 use serin_core::stage::{CanaryView, Variables};
+use serin_core::switch::Switch;
+use serin_core::timing::SWEEP_REACTION;
 use serin_steps::fakes::{Call, Fault};
 use serin_steps::ports::CallError;
 use serin_tests::cfn::{Template, entries, text};
 use serin_tests::payloads::{FUNCTIONS, events, prepared};
 use serin_tests::permissions::{CONTROLLER, Permission, granted, needed, of_managed_policy, of_role};
-use serin_tests::simulation::{API, Simulation};
+use serin_tests::simulation::{API, Simulation, prod};
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 
@@ -79,7 +81,7 @@ fn made() -> BTreeMap<String, BTreeSet<Call>> {
             note(world);
         }
     }
-    for story in [lost_answers, stopped, left_over] {
+    for story in [lost_answers, stopped, left_over, late_switch] {
         let mut world = Simulation::new();
         world.start("r1", json!({ "restApiId": API, "stageName": "prod" }));
         story(&mut world);
@@ -113,6 +115,18 @@ fn left_over(world: &mut Simulation) {
                 use_stage_cache: false,
             });
         }
+    });
+}
+
+/// A dead man's switch that is pushed, and that `promote` cannot take away, so that `finish` does.
+fn late_switch(world: &mut Simulation) {
+    world.at(700, |world| {
+        let soon = world.now() + SWEEP_REACTION;
+        let mut account = world.aws.account();
+        account.claims.get_mut(&prod()).unwrap().switch = Switch::Armed(soon);
+        drop(account);
+        let lost = Fault::Fails(CallError::Unavailable("lost".to_owned()));
+        world.aws.fail_next("DeleteSchedule", lost);
     });
 }
 
@@ -203,7 +217,8 @@ fn the_state_machine_runs_its_own_functions_and_hooks_only() {
 
 #[test]
 fn no_permission_is_for_everything_but_those_that_aws_cannot_narrow() {
-    for (holder, permissions) in all_permissions(&controller()) {
+    let (template, switch) = (controller(), controller().nested("Switch"));
+    for (holder, permissions) in all_permissions(&template).into_iter().chain(all_permissions(&switch)) {
         for (action, resource) in permissions {
             assert!(!action.contains('*'), "{holder} may {action}");
             assert!(
@@ -220,7 +235,8 @@ fn rest_apis_can_be_narrowed_to_some() {
     let second = "arn:aws:apigateway:eu-central-1::/restapis/x9y8z7";
     let template = Template::read(CONTROLLER, &[("RestApiArns", &format!("{first},{second}"))]);
     let mut changed = BTreeSet::new();
-    for (holder, permissions) in all_permissions(&template) {
+    let switch = template.nested("Switch");
+    for (holder, permissions) in all_permissions(&template).into_iter().chain(all_permissions(&switch)) {
         for (action, resource) in permissions
             .into_iter()
             .filter(|(action, _)| action.starts_with("apigateway:"))

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serin_core::{
     claim::{Absent, Change, Claim, Guard, Phase},
     ids::{RolloutId, StageId},
+    switch::Switch,
 };
 use serin_steps::ports::{CallError, Called, Guarded};
 
@@ -141,8 +142,17 @@ pub(crate) fn claim(item: &Item) -> Called<Claim> {
         awaiting: number("awaiting").and_then(|step: i64| usize::try_from(step).ok()),
         instruction: texts.json("instruction")?,
         reason: texts.optional("reason").map(str::to_owned),
+        switch: switch(&texts, number("switchCutAt"))?,
         ended_at: number("endedAt").and_then(|millis| Timestamp::from_millisecond(millis).ok()),
     })
+}
+
+fn switch(texts: &Texts<'_>, cut_at: Option<i64>) -> Called<Switch> {
+    if texts.optional("switchArmedFor").is_some() {
+        return Ok(Switch::Armed(texts.time("switchArmedFor")?));
+    }
+    let cut_at = cut_at.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    Ok(cut_at.map_or(Switch::Silent, Switch::Cut))
 }
 
 /// Reads which stage an alarm guards.
@@ -199,12 +209,16 @@ impl Expression {
         format!("{} IN ({})", self.name("phase"), values.join(", "))
     }
 
-    /// The stage is free: it has no claim, or one that ended before `ended_before`.
-    pub(crate) fn free(&mut self, ended_before: Timestamp) -> String {
+    /// The stage is free: it has no claim, or one that ended before `ended_before` and whose switch is not armed, and was not
+    /// taken away, too late, since `cut_before`.
+    pub(crate) fn free(&mut self, ended_before: Timestamp, cut_before: Timestamp) -> String {
         let over = self.phase_among(&[Phase::Finished, Phase::RolledBack]);
         let (ended, before) = (self.name("endedAt"), self.value(millis(ended_before)));
+        let (armed, cut) = (self.name("switchArmedFor"), self.name("switchCutAt"));
+        let silent = self.value(millis(cut_before));
         format!(
-            "attribute_not_exists({}) OR ({over} AND {ended} <= {before})",
+            "attribute_not_exists({}) OR ({over} AND {ended} <= {before} AND attribute_not_exists({armed}) \
+             AND (attribute_not_exists({cut}) OR {cut} <= {silent}))",
             self.name("pk")
         )
     }
@@ -266,12 +280,35 @@ impl Expression {
         if change.awaiting == Some(None) {
             remove.extend([self.name("awaiting"), self.name("instruction")]);
         }
+        if let Some(switch) = change.switch {
+            self.switch(switch, &mut set, &mut remove);
+        }
         let remove = if remove.is_empty() {
             String::new()
         } else {
             format!(" REMOVE {}", remove.join(", "))
         };
-        format!("SET {}{remove}", set.join(", "))
+        let set = if set.is_empty() {
+            String::new()
+        } else {
+            format!("SET {}", set.join(", "))
+        };
+        format!("{set}{remove}").trim_start().to_owned()
+    }
+
+    /// One of its two attributes, or neither.
+    fn switch(&mut self, switch: Switch, set: &mut Vec<String>, remove: &mut Vec<String>) {
+        let (armed, cut) = match switch {
+            Switch::Armed(at) => (Some(text(at.to_string())), None),
+            Switch::Cut(at) => (None, Some(millis(at))),
+            Switch::Silent => (None, None),
+        };
+        for (name, value) in [("switchArmedFor", armed), ("switchCutAt", cut)] {
+            match value {
+                Some(value) => set.push(self.equals(name, value)),
+                None => remove.push(self.name(name)),
+            }
+        }
     }
 }
 

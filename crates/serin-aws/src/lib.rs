@@ -8,6 +8,7 @@ mod executions;
 mod gateway;
 mod item;
 mod metrics;
+mod scheduler;
 mod serve;
 mod table;
 
@@ -16,5 +17,6 @@ pub use cloudwatch::CloudWatch;
 pub use config::{Config, ConfigError};
 pub use executions::StepFunctions;
 pub use gateway::ApiGateway;
+pub use scheduler::Scheduler;
 pub use serve::{ServeError, serve};
 pub use table::Table;

@@ -11,7 +11,7 @@ use serin_core::{
     claim::{Change, Claim, Guard, later},
     ids::{AlarmArn, RolloutId, StageId},
     timeline::Entry,
-    timing::FREE_AFTER,
+    timing::{FREE_AFTER, SWITCH_OVER},
 };
 use serin_steps::ports::{CallError, Called, Claims, Guarded, Written};
 
@@ -139,8 +139,8 @@ impl Claims for Table {
 
     async fn take(&self, claim: &Claim, now: Timestamp) -> Called<bool> {
         let mut free = Expression::default();
-        let ended_before = now.checked_sub(FREE_AFTER).unwrap_or(Timestamp::MIN);
-        let condition = free.free(ended_before);
+        let before = |duration| now.checked_sub(duration).unwrap_or(Timestamp::MIN);
+        let condition = free.free(before(FREE_AFTER), before(SWITCH_OVER));
         let claimed = self
             .put(item::claim_item(claim))
             .condition_expression(condition)

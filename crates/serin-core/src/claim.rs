@@ -8,6 +8,7 @@ use crate::{
     ids::{DeploymentId, ExecutionArn, RolloutId, StageId},
     percent::Percent,
     stage::{Baseline, CanaryTarget, Variables},
+    switch::Switch,
     timing::{DRAIN, FREE_AFTER, SLOWEST_STATE},
 };
 
@@ -128,6 +129,8 @@ pub struct Claim {
     pub instruction: Option<Instruction>,
     /// Why the rollout is being, or was, rolled back.
     pub reason: Option<String>,
+    /// The dead man's switch.
+    pub switch: Switch,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
@@ -143,10 +146,17 @@ impl Claim {
         })
     }
 
-    /// The next rollout may claim the stage.
+    /// The next rollout may claim the stage: neither a late writer nor the switch of this one can reach it any more.
     #[must_use]
     pub fn is_free(&self, now: Timestamp) -> bool {
-        self.phase.is_terminal() && self.ended_at.is_some_and(|ended| now >= later(ended, FREE_AFTER))
+        self.free_at().is_some_and(|free| now >= free)
+    }
+
+    /// When the stage is free, if that can be told yet.
+    #[must_use]
+    pub fn free_at(&self) -> Option<Timestamp> {
+        let ended = self.ended_at.filter(|_| self.phase.is_terminal())?;
+        Some(later(ended, FREE_AFTER).max(self.switch.silent_at()?))
     }
 
     /// Whoever looks after this rollout may still change the stage.
@@ -254,6 +264,8 @@ pub struct Change {
     pub instruction: Option<Instruction>,
     /// Why it is rolled back.
     pub reason: Option<String>,
+    /// The dead man's switch.
+    pub switch: Option<Switch>,
     /// When it ended. The alarms stop to point at the stage in the same write.
     pub ended_at: Option<Timestamp>,
 }
@@ -290,6 +302,7 @@ impl Change {
             }
         }
         new.reason = self.reason.clone().or(new.reason);
+        new.switch = self.switch.unwrap_or(new.switch);
         new.ended_at = self.ended_at.or(new.ended_at);
         new
     }

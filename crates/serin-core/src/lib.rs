@@ -17,6 +17,7 @@ pub mod percent;
 pub mod plan;
 pub mod request;
 pub mod stage;
+pub mod switch;
 pub mod timeline;
 pub mod timing;
 pub mod trigger;

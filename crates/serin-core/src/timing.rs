@@ -46,6 +46,33 @@ pub const DRAIN: SignedDuration = SignedDuration::from_secs(200);
 /// When the stage of a rollout that ended may be claimed by the next one.
 pub const FREE_AFTER: SignedDuration = SignedDuration::from_secs(DRAIN.as_secs() + WRITE_WINDOW.as_secs());
 
+/// How soon at the latest the sweep has rolled back a rollout whose heartbeat is overdue: the sweep that finds it begins within
+/// a period, perhaps after one that began too early and was slow, and its own writes land within the write window.
+pub const SWEEP_REACTION: SignedDuration =
+    SignedDuration::from_secs(2 * SWEEP_PERIOD_SECONDS + SWEEP_TIMEOUT_SECONDS + WRITE_WINDOW.as_secs());
+
+/// A call about the dead man's switch with all its attempts. It is short, because but for `begin` nobody needs its answer and
+/// everybody has something more important to do within a function's timeout.
+pub const SWITCH_CALL: SignedDuration = SignedDuration::from_secs(3);
+
+/// The dead man's switch fires within this time after the one that it is set for (EventBridge Scheduler has a precision of
+/// one minute).
+pub const SWITCH_PRECISION: SignedDuration = SignedDuration::from_secs(60);
+
+/// For how long a switch that fired tries again while API Gateway refuses or does not answer. Whatever has taken
+/// Serin away for so long may have taken API Gateway with it.
+pub const SWITCH_TRIES: SignedDuration = SignedDuration::from_hours(1);
+
+/// A switch that is taken away so long before the time that it is set for does not fire. EventBridge Scheduler states no
+/// bound; the write window is for clocks that differ and for a time that was set a moment before.
+pub const SWITCH_HEEDS: SignedDuration = SignedDuration::from_secs(SWITCH_PRECISION.as_secs() + WRITE_WINDOW.as_secs());
+
+/// After it was taken away too late, nothing of a switch can reach the stage when this is over: it may yet have fired, as late
+/// as it does, and have tried again.
+pub const SWITCH_OVER: SignedDuration = SignedDuration::from_secs(
+    SWITCH_HEEDS.as_secs() + SWITCH_PRECISION.as_secs() + SWITCH_TRIES.as_secs() + WRITE_WINDOW.as_secs(),
+);
+
 /// The longest rollout with all its holds: CloudWatch keeps one-minute data for 15 days.
 pub const LONGEST_ROLLOUT: SignedDuration = SignedDuration::from_hours(14 * 24);
 

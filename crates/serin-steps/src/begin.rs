@@ -12,12 +12,13 @@ use serin_core::{
     percent::Percent,
     plan::Plan,
     request::{self, Request, Surroundings},
+    switch::Switch,
 };
 
 use crate::{
     document,
     error::{StepError, Stepped},
-    ports::{Alarms, CallError, Claims, Clock, Gateway},
+    ports::{Alarms, CallError, Claims, Clock, DeadMansSwitch, Gateway},
     timeline,
 };
 
@@ -28,10 +29,11 @@ use prepare::Prepared;
 pub use serin_core::request::Settings;
 
 /// What every part of `begin` needs.
-struct Begin<'a, G, C, A, K> {
+struct Begin<'a, G, C, A, S, K> {
     gateway: &'a G,
     claims: &'a C,
     alarms: &'a A,
+    switches: &'a S,
     clock: &'a K,
     home: Home,
     rollout_id: RolloutId,
@@ -46,6 +48,7 @@ pub async fn begin(
     gateway: &impl Gateway,
     claims: &impl Claims,
     alarms: &impl Alarms,
+    switches: &impl DeadMansSwitch,
     clock: &impl Clock,
     settings: &Settings,
     input: Value,
@@ -67,6 +70,7 @@ pub async fn begin(
         gateway,
         claims,
         alarms,
+        switches,
         clock,
         home,
         rollout_id: name.into(),
@@ -75,7 +79,7 @@ pub async fn begin(
     begin.run(request).await
 }
 
-impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
+impl<G: Gateway, C: Claims, A: Alarms, S: DeadMansSwitch, K: Clock> Begin<'_, G, C, A, S, K> {
     async fn run(&self, request: Request) -> Stepped<Value> {
         let api_name = self.api_name(&request).await?;
         let guards = self.guards(&request).await?;
@@ -127,6 +131,7 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             awaiting: None,
             instruction: None,
             reason: None,
+            switch: Switch::Silent,
             ended_at: None,
         };
         if self.claims.take(&claim, now).await? {
@@ -166,10 +171,13 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         if claim.is_free(self.clock.now()) {
             return StepError::Transient(format!("stage {} became free just now", request.stage));
         }
-        if let Some(ended) = claim.ended_at.filter(|_| claim.phase.is_terminal()) {
-            let free = later(ended, serin_core::timing::FREE_AFTER);
+        if claim.phase.is_terminal() {
+            let until = claim.free_at().map_or_else(
+                || "the sweep has taken its dead man's switch away".to_owned(),
+                |free| format!("{free:.0}"),
+            );
             return StepError::StageDraining(format!(
-                "stage {} is looked after until {free:.0}, after its rollout {} ended",
+                "stage {} is looked after until {until}, after its rollout {} ended",
                 request.stage, claim.rollout_id
             ));
         }

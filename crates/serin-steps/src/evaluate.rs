@@ -7,14 +7,15 @@ use serin_core::{
     claim::{Change, Claim, Guard, Phase, beat_by},
     decide::{Decision, Finding, Look, Replay, Verdict},
     document::{Document, Reason, ReasonKind},
+    switch::Switch,
 };
 
 use crate::{
     begin::lost,
     document,
     error::Stepped,
-    ports::{Alarms, CallError, Claims, Clock, Gateway, Metrics, Written},
-    timeline,
+    ports::{Alarms, CallError, Claims, Clock, DeadMansSwitch, Gateway, Metrics, Written},
+    switch, timeline,
 };
 
 /// Looks at a rollout once and decides what is next.
@@ -26,6 +27,7 @@ pub async fn evaluate(
     claims: &impl Claims,
     alarms: &impl Alarms,
     metrics: &impl Metrics,
+    switches: &impl DeadMansSwitch,
     clock: &impl Clock,
     input: Value,
 ) -> Stepped<Value> {
@@ -66,7 +68,8 @@ pub async fn evaluate(
     let replay = Replay { document, look };
     let document = replay.clone().decide();
 
-    if let Written::Lost(claim) = beat(claims, &document, phase, now).await? {
+    let pushed = switch::push(switches, claim, &document, now).await;
+    if let Written::Lost(claim) = beat(claims, &document, phase, pushed, now).await? {
         return match claim.filter(|claim| claim.rollout_id == document.rollout_id) {
             Some(claim) => ended(document, &claim),
             None => Err(lost(None)),
@@ -97,8 +100,15 @@ async fn windows(metrics: &impl Metrics, document: &Document, now: jiff::Timesta
     }
 }
 
-async fn beat(claims: &impl Claims, document: &Document, phase: Phase, now: jiff::Timestamp) -> Stepped<Written> {
+async fn beat(
+    claims: &impl Claims,
+    document: &Document,
+    phase: Phase,
+    switch: Option<Switch>,
+    now: jiff::Timestamp,
+) -> Stepped<Written> {
     let change = Change {
+        switch,
         next_beat_by: Some(beat_by(now, document.wait_seconds)),
         // What a person said stays until the step that acts on it has been taken: this look may be repeated.
         awaiting: (document.decision == Decision::AwaitApproval).then_some(Some(document.progress.step)),

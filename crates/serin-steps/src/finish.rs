@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use serin_core::{
-    claim::{Change, Guard, Phase, later},
+    claim::{Change, Claim, Guard, Phase, later},
     document::Outcome,
+    switch::Switch,
     timing::LAST_WRITE,
 };
 
@@ -11,42 +12,36 @@ use crate::{
     begin::lost,
     document,
     error::Stepped,
-    ports::{Claims, Clock, Gateway, Written},
+    ports::{Claims, Clock, DeadMansSwitch, Gateway, Written},
     safe::{self, WriteBy},
-    timeline,
+    switch, timeline,
 };
 
 /// Finishes the rollout of a document that was promoted and has baked.
 ///
 /// # Errors
 /// `ClaimLost` where the rollout is being rolled back.
-pub async fn finish(gateway: &impl Gateway, claims: &impl Claims, clock: &impl Clock, input: Value) -> Stepped<Value> {
+pub async fn finish(
+    gateway: &impl Gateway,
+    claims: &impl Claims,
+    switches: &impl DeadMansSwitch,
+    clock: &impl Clock,
+    input: Value,
+) -> Stepped<Value> {
     let mut document = document::read(input)?;
     let (stage, target) = (&document.stage, &document.canary);
     let by = WriteBy(later(clock.now(), LAST_WRITE));
     let claim = claims.read(stage).await?;
-    let phase = claim
-        .as_ref()
-        .filter(|claim| claim.rollout_id == document.rollout_id)
-        .map(|claim| claim.phase);
-    if phase == Some(Phase::Promoted) {
-        let view = gateway.stage(stage).await?;
-        safe::remove_ours(gateway, clock, stage, target, view, by).await?;
-        let change = Change {
-            ended_at: Some(clock.now()),
-            ..Change::to(Phase::Finished)
-        };
-        let guard = Guard::mine(&document.rollout_id, &[Phase::Promoted]);
-        if let Written::Lost(claim) = claims.change(stage, &guard, &change).await? {
-            let finished = claim
-                .as_ref()
-                .is_some_and(|claim| claim.rollout_id == document.rollout_id && claim.phase == Phase::Finished);
-            if !finished {
-                return Err(lost(claim.as_deref()));
-            }
+    let mine = claim.as_ref().filter(|claim| claim.rollout_id == document.rollout_id);
+    match mine {
+        Some(claim) if claim.phase == Phase::Promoted => {
+            let view = gateway.stage(stage).await?;
+            safe::remove_ours(gateway, clock, stage, target, view, by).await?;
+            let switch = switch::disarm(switches, clock, claim).await;
+            end(claims, clock, claim, switch).await?;
         }
-    } else if phase != Some(Phase::Finished) {
-        return Err(lost(claim.as_ref()));
+        Some(claim) if claim.phase == Phase::Finished => {}
+        _ => return Err(lost(claim.as_ref())),
     }
 
     document.result = Some(Outcome {
@@ -63,4 +58,18 @@ pub async fn finish(gateway: &impl Gateway, claims: &impl Claims, clock: &impl C
     timeline::record(claims, timeline::decided(&document, clock.now(), "finish", text)).await;
     document.findings.clear(); // They are in the timeline; the result takes their room.
     document::write(&document)
+}
+
+async fn end(claims: &impl Claims, clock: &impl Clock, claim: &Claim, switch: Option<Switch>) -> Stepped<()> {
+    let change = Change {
+        switch,
+        ended_at: Some(clock.now()),
+        ..Change::to(Phase::Finished)
+    };
+    let guard = Guard::mine(&claim.rollout_id, &[Phase::Promoted]);
+    match claims.change(&claim.stage, &guard, &change).await? {
+        Written::Done(_) => Ok(()),
+        Written::Lost(Some(now)) if now.rollout_id == claim.rollout_id && now.phase == Phase::Finished => Ok(()),
+        Written::Lost(now) => Err(lost(now.as_deref())),
+    }
 }

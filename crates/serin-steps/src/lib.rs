@@ -17,6 +17,7 @@ pub mod promote;
 pub mod rollback;
 mod safe;
 pub mod sweep;
+mod switch;
 mod timeline;
 
 pub use error::StepError;

@@ -30,6 +30,20 @@ pub enum CallError {
     Unavailable(String),
 }
 
+impl CallError {
+    /// The same, and what it means.
+    #[must_use]
+    pub fn about(self, what: &str) -> Self {
+        let told = |text: String| format!("{what}: {text}");
+        match self {
+            Self::NotFound(text) => Self::NotFound(told(text)),
+            Self::Rejected(text) => Self::Rejected(told(text)),
+            Self::Throttled(text) => Self::Throttled(told(text)),
+            Self::Unavailable(text) => Self::Unavailable(told(text)),
+        }
+    }
+}
+
 /// The result of a call.
 pub type Called<T> = Result<T, CallError>;
 
@@ -119,6 +133,17 @@ pub trait Metrics: Sync {
         from: Timestamp,
         to: Timestamp,
     ) -> impl Future<Output = Called<Vec<Window>>> + Send;
+}
+
+/// The dead man's switch: one schedule for each rollout that removes the canary of its stage, once, with none of Serin's code.
+/// Each call concerns the schedule of that rollout only, so a late one touches no other.
+pub trait DeadMansSwitch: Sync {
+    /// Sets it for that time, whether it is there or not.
+    fn arm(&self, rollout: &RolloutId, stage: &StageId, at: Timestamp) -> impl Future<Output = Called<()>> + Send;
+    /// Sets it for another time, if it is there; one that was taken away stays away.
+    fn push(&self, rollout: &RolloutId, stage: &StageId, at: Timestamp) -> impl Future<Output = Called<()>> + Send;
+    /// Takes it away; one that is not there is fine.
+    fn disarm(&self, rollout: &RolloutId) -> impl Future<Output = Called<()>> + Send;
 }
 
 /// Whether an execution goes on.

@@ -7,6 +7,7 @@ use serin_core::{
     document::Document,
     percent::Percent,
     stage::{self, StageView},
+    switch::Switch,
     timing::LAST_WRITE,
 };
 
@@ -14,16 +15,22 @@ use crate::{
     begin::lost,
     document,
     error::{StepError, Stepped},
-    ports::{CallError, Claims, Clock, Gateway, Written},
+    ports::{CallError, Claims, Clock, DeadMansSwitch, Gateway, Written},
     safe::{self, WriteBy},
-    timeline,
+    switch, timeline,
 };
 
 /// Promotes the canary of a document.
 ///
 /// # Errors
 /// `Drift` where the canary is not ours any more, `ClaimLost` where the rollout is being rolled back.
-pub async fn promote(gateway: &impl Gateway, claims: &impl Claims, clock: &impl Clock, input: Value) -> Stepped<Value> {
+pub async fn promote(
+    gateway: &impl Gateway,
+    claims: &impl Claims,
+    switches: &impl DeadMansSwitch,
+    clock: &impl Clock,
+    input: Value,
+) -> Stepped<Value> {
     let mut document = document::read(input)?;
     let by = WriteBy(later(clock.now(), LAST_WRITE));
     let guard = Guard::mine(&document.rollout_id, &[Phase::Shifting, Phase::Promoting]);
@@ -33,9 +40,11 @@ pub async fn promote(gateway: &impl Gateway, claims: &impl Claims, clock: &impl 
         ..Change::to(Phase::Promoting)
     };
     match claims.change(&document.stage, &guard, &change).await? {
-        Written::Done(_) => {
+        Written::Done(claim) => {
             let view = copied(gateway, clock, &document, by).await?;
-            clean(gateway, claims, clock, &document, view, by).await?;
+            let view = safe::remove_ours(gateway, clock, &document.stage, &document.canary, view, by).await?;
+            let switch = switch::disarm(switches, clock, &claim).await;
+            record(gateway, claims, clock, &document, &view, switch, by).await?;
         }
         Written::Lost(Some(claim)) if claim.rollout_id == document.rollout_id && claim.phase == Phase::Promoted => {}
         Written::Lost(claim) => return Err(lost(claim.as_deref())),
@@ -126,21 +135,22 @@ async fn undo(
     Ok(())
 }
 
-/// Removes the canary and records the promotion; where it is being rolled back meanwhile, helps with that.
-async fn clean(
+/// Records the promotion; where it is being rolled back meanwhile, helps with that.
+async fn record(
     gateway: &impl Gateway,
     claims: &impl Claims,
     clock: &impl Clock,
     document: &Document,
-    view: StageView,
+    view: &StageView,
+    switch: Option<Switch>,
     by: WriteBy,
 ) -> Stepped<()> {
     let (stage, target) = (&document.stage, &document.canary);
-    let view = safe::remove_ours(gateway, clock, stage, target, view, by).await?;
     let guard = Guard::mine(&document.rollout_id, &[Phase::Promoting]);
     let change = Change {
         percent: Some(Percent::ALL),
         next_beat_by: Some(beat_by(clock.now(), document.plan.tick())),
+        switch,
         ..Change::to(Phase::Promoted)
     };
     match claims.change(stage, &guard, &change).await? {
@@ -149,7 +159,7 @@ async fn clean(
             Ok(())
         }
         Written::Lost(claim) => {
-            safe::make_safe(gateway, clock, stage, target, &document.baseline, view, by).await?;
+            safe::make_safe(gateway, clock, stage, target, &document.baseline, view.clone(), by).await?;
             Err(lost(claim.as_deref()))
         }
     }

@@ -22,7 +22,7 @@ pub(crate) use self::{
 use self::{cause::cause_of, stage::Latched};
 use crate::{
     error::{StepError, Stepped},
-    ports::{Claims, Clock, Gateway, Guarded},
+    ports::{Claims, Clock, DeadMansSwitch, Gateway, Guarded},
 };
 
 /// How many stages one alarm rolls back at a time: below the burst of the account's management calls.
@@ -35,11 +35,12 @@ const AT_A_TIME: usize = 16;
 pub async fn rollback(
     gateway: &impl Gateway,
     claims: &impl Claims,
+    switches: &impl DeadMansSwitch,
     clock: &impl Clock,
     input: Value,
 ) -> Stepped<Value> {
     let until = later(clock.now(), ROLLBACK_PERSISTS);
-    let hand = Hand::new(gateway, claims, clock, until);
+    let hand = Hand::new(gateway, claims, switches, clock, until);
     let readings = trigger::parse(&input);
     let by_machine = matches!(readings.as_slice(), [Ok(Trigger::StateMachine { .. })]);
     let (mut results, mut failure) = (Vec::new(), None);
@@ -61,8 +62,8 @@ pub async fn rollback(
     }
 }
 
-async fn by_trigger<G: Gateway, C: Claims, K: Clock>(
-    hand: &Hand<'_, G, C, K>,
+async fn by_trigger<G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock>(
+    hand: &Hand<'_, G, C, S, K>,
     claims: &C,
     trigger: Trigger,
 ) -> Stepped<Value> {
@@ -100,8 +101,8 @@ fn told(wanted: Wanted<'_>, ended: &Ended) -> Value {
 /// Every stage that the alarm guards, unless its state changed before the rollout began. All claims first, so that no rollout of
 /// theirs makes a call that a reset would have to wait for; then the resets; then what takes more than one call. One failure
 /// does not stop the others.
-async fn by_alarm<G: Gateway, C: Claims, K: Clock>(
-    hand: &Hand<'_, G, C, K>,
+async fn by_alarm<G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock>(
+    hand: &Hand<'_, G, C, S, K>,
     claims: &C,
     arn: &AlarmArn,
     at: Option<Timestamp>,
@@ -147,8 +148,8 @@ fn turn(latched: Result<&Latched, &StepError>, cause: &Cause) -> u8 {
 }
 
 /// Only the claim whose execution it is: the stage in the execution's input may be anything.
-async fn by_execution<G: Gateway, C: Claims, K: Clock>(
-    hand: &Hand<'_, G, C, K>,
+async fn by_execution<G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock>(
+    hand: &Hand<'_, G, C, S, K>,
     claims: &C,
     arn: &ExecutionArn,
     status: &str,
@@ -168,8 +169,8 @@ async fn by_execution<G: Gateway, C: Claims, K: Clock>(
     at_once_or_wait(hand, &claim, &cause).await
 }
 
-async fn by_person<G: Gateway, C: Claims, K: Clock>(
-    hand: &Hand<'_, G, C, K>,
+async fn by_person<G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock>(
+    hand: &Hand<'_, G, C, S, K>,
     claims: &C,
     whose: &Whose,
     cause: &Cause,
@@ -184,8 +185,8 @@ async fn by_person<G: Gateway, C: Claims, K: Clock>(
     at_once_or_wait(hand, &claim, cause).await
 }
 
-async fn at_once_or_wait<G: Gateway, C: Claims, K: Clock>(
-    hand: &Hand<'_, G, C, K>,
+async fn at_once_or_wait<G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock>(
+    hand: &Hand<'_, G, C, S, K>,
     claim: &Claim,
     cause: &Cause,
 ) -> Stepped<Value> {
@@ -200,8 +201,8 @@ async fn at_once_or_wait<G: Gateway, C: Claims, K: Clock>(
 }
 
 /// The state machine gets its state back with the reason, which becomes the cause of its failure.
-async fn by_state_machine<G: Gateway, C: Claims, K: Clock>(
-    hand: &Hand<'_, G, C, K>,
+async fn by_state_machine<G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock>(
+    hand: &Hand<'_, G, C, S, K>,
     claims: &C,
     rollout: &RolloutId,
     mut state: Value,

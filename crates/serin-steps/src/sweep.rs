@@ -4,15 +4,16 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serin_core::{
-    claim::{Claim, Phase, later},
+    claim::{Change, Claim, Guard, Phase, later},
     document::ReasonKind,
     ids::StageId,
+    switch::Switch,
     timing::{LAST_WRITE, SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW},
 };
 
 use crate::{
     error::{StepError, Stepped},
-    ports::{CallError, Claims, Clock, ExecutionStatus, Executions, Gateway},
+    ports::{CallError, Claims, Clock, DeadMansSwitch, ExecutionStatus, Executions, Gateway},
     rollback::{Cause, Ended, Hand, Wanted},
     safe::{self, WriteBy},
 };
@@ -28,6 +29,7 @@ pub async fn sweep(
     gateway: &impl Gateway,
     claims: &impl Claims,
     executions: &impl Executions,
+    switches: &impl DeadMansSwitch,
     clock: &impl Clock,
 ) -> Stepped<Value> {
     let stop = later(
@@ -41,7 +43,7 @@ pub async fn sweep(
             failed.push(format!("out of time before {stage}"));
             break;
         }
-        match sweep_stage(gateway, claims, executions, clock, stage).await {
+        match sweep_stage(gateway, claims, executions, switches, clock, stage).await {
             Ok(None) => {}
             Ok(Some(text)) => acted.push(json!({ "stage": stage, "did": text })),
             Err(error) => {
@@ -73,6 +75,7 @@ async fn sweep_stage(
     gateway: &impl Gateway,
     claims: &impl Claims,
     executions: &impl Executions,
+    switches: &impl DeadMansSwitch,
     clock: &impl Clock,
     stage: &StageId,
 ) -> Stepped<Option<String>> {
@@ -84,18 +87,54 @@ async fn sweep_stage(
         let Some(text) = forsaken(executions, &claim, read_at).await? else {
             return Ok(None);
         };
-        return go_back(gateway, claims, clock, &claim, text).await;
+        return go_back(gateway, claims, switches, clock, &claim, text).await;
     }
     if claim.phase == Phase::RollingBack {
         let text = claim.reason.clone().unwrap_or_default();
-        return go_back(gateway, claims, clock, &claim, text).await;
+        return go_back(gateway, claims, switches, clock, &claim, text).await;
     }
-    if !claim.may_touch(read_at) {
+    let mut did = None;
+    if claim.may_touch(read_at) {
+        clock.sleep(PAUSE).await;
+        did = look_after(gateway, clock, &claim, WriteBy(later(read_at, LAST_WRITE))).await?;
+    } else if !matches!(claim.switch, Switch::Armed(_)) {
         claims.unwatch(stage, &claim.rollout_id).await?;
         return Ok(None);
     }
-    clock.sleep(PAUSE).await;
-    look_after(gateway, clock, &claim, WriteBy(later(read_at, LAST_WRITE))).await
+    disarm_for_good(claims, switches, clock, &claim, read_at).await?;
+    Ok(did)
+}
+
+/// Takes away the switch of a rollout that has ended, once nobody can be alive who would arm it. The stage is not free before
+/// the claim knows that, so the switch of one rollout never meets the canary of the next.
+async fn disarm_for_good(
+    claims: &impl Claims,
+    switches: &impl DeadMansSwitch,
+    clock: &impl Clock,
+    claim: &Claim,
+    read_at: Timestamp,
+) -> Stepped<()> {
+    let quiet = claim
+        .ended_at
+        .is_some_and(|ended| read_at >= later(ended, WRITE_WINDOW));
+    if !quiet || claim.baseline.is_none() {
+        return Ok(());
+    }
+    if let Err(error) = switches.disarm(&claim.rollout_id).await {
+        // Not as throttled: that would end the run, which is for API Gateway's sake.
+        return Err(StepError::Transient(format!(
+            "the dead man's switch was not taken away: {error}"
+        )));
+    }
+    if let armed @ Switch::Armed(_) = claim.switch {
+        let guard = Guard::mine(&claim.rollout_id, &[Phase::Finished, Phase::RolledBack]);
+        let change = Change {
+            switch: Some(armed.cut(clock.now())),
+            ..Change::default()
+        };
+        claims.change(&claim.stage, &guard, &change).await?;
+    }
+    Ok(())
 }
 
 /// Why nobody looks after an active rollout any more; `None` while somebody does.
@@ -112,6 +151,7 @@ async fn forsaken(executions: &impl Executions, claim: &Claim, now: Timestamp) -
 async fn go_back(
     gateway: &impl Gateway,
     claims: &impl Claims,
+    switches: &impl DeadMansSwitch,
     clock: &impl Clock,
     claim: &Claim,
     text: String,
@@ -127,7 +167,7 @@ async fn go_back(
         cause: &cause,
     };
     // It does not try again what is throttled: others' resets come first.
-    let hand = Hand::new(gateway, claims, clock, clock.now());
+    let hand = Hand::new(gateway, claims, switches, clock, clock.now());
     Ok(match hand.roll_back(wanted).await? {
         Ended::RolledBack { reason, .. } => Some(format!("rolled back: {reason}")),
         Ended::UnderWay { .. } | Ended::Nothing(_) => None,

@@ -1,6 +1,6 @@
 //! `begin`: checks the request, claims the stage and attaches the canary at 0 %.
 
-use serin_aws::{ApiGateway, CloudWatch, Config, SystemClock, Table, serve};
+use serin_aws::{ApiGateway, CloudWatch, Config, Scheduler, SystemClock, Table, serve};
 use serin_steps::begin::{self, Settings};
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,6 +13,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         hook_pattern: Config::variable("HOOK_FUNCTION_PATTERN")?,
         metric_seconds: Config::number("METRIC_RESOLUTION_SECONDS")?,
     };
-    serve(|input| begin::begin(&gateway, &table, &cloudwatch, &SystemClock, &settings, input)).await?;
+    let scheduler = Scheduler::new(&config)?;
+    serve(|input| {
+        begin::begin(
+            &gateway,
+            &table,
+            &cloudwatch,
+            &scheduler,
+            &SystemClock,
+            &settings,
+            input,
+        )
+    })
+    .await?;
     Ok(())
 }

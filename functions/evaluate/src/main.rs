@@ -1,6 +1,6 @@
 //! `evaluate`: looks at the rollout once and decides what is next.
 
-use serin_aws::{ApiGateway, CloudWatch, Config, SystemClock, Table, serve};
+use serin_aws::{ApiGateway, CloudWatch, Config, Scheduler, SystemClock, Table, serve};
 use serin_steps::evaluate;
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,6 +9,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let table = Table::new(&config)?;
     let gateway = ApiGateway::new(&config);
     let cloudwatch = CloudWatch::new(&config);
-    serve(|input| evaluate::evaluate(&gateway, &table, &cloudwatch, &cloudwatch, &SystemClock, input)).await?;
+    let scheduler = Scheduler::new(&config)?;
+    serve(|input| {
+        evaluate::evaluate(
+            &gateway,
+            &table,
+            &cloudwatch,
+            &cloudwatch,
+            &scheduler,
+            &SystemClock,
+            input,
+        )
+    })
+    .await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `finish`: ends the rollout well.
 
-use serin_aws::{ApiGateway, Config, SystemClock, Table, serve};
+use serin_aws::{ApiGateway, Config, Scheduler, SystemClock, Table, serve};
 use serin_steps::finish;
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,6 +8,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::load().await;
     let table = Table::new(&config)?;
     let gateway = ApiGateway::new(&config);
-    serve(|input| finish::finish(&gateway, &table, &SystemClock, input)).await?;
+    let scheduler = Scheduler::new(&config)?;
+    serve(|input| finish::finish(&gateway, &table, &scheduler, &SystemClock, input)).await?;
     Ok(())
 }

@@ -22,7 +22,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// The services that Serin and its example need; they are loaded at the start, so that no first call waits or races.
 const SERVICES: &str =
-    "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sns,sqs,stepfunctions,sts";
+    "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,scheduler,sns,sqs,stepfunctions,sts";
 
 /// A running LocalStack. Dropping it ends it and every function that it runs.
 #[derive(Debug)]

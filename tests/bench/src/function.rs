@@ -145,7 +145,7 @@ impl Drop for Function<'_> {
     }
 }
 
-const LAMBDA: [(&str, &str); 15] = [
+const LAMBDA: [(&str, &str); 18] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "serin-rollback"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -158,6 +158,12 @@ const LAMBDA: [(&str, &str); 15] = [
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
     ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjEXAMPLETOKEN"),
     ("TABLE_NAME", "serin"),
+    ("SWITCH_GROUP", "serin"),
+    ("SWITCH_ROLE_ARN", "arn:aws:iam::111122223333:role/serin-switch"),
+    (
+        "SWITCH_DEAD_LETTERS_ARN",
+        "arn:aws:sqs:eu-west-1:111122223333:serin-switch",
+    ),
     ("LOG_LEVEL", "info"),
     ("HOOK_FUNCTION_PATTERN", "serin-hook-*"),
     ("METRIC_RESOLUTION_SECONDS", "60"),

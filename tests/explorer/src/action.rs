@@ -43,6 +43,12 @@ pub enum Action {
     Hang(u8),
     /// Nothing happens until the heartbeat is overdue.
     Oversleep,
+    /// Nothing happens until the dead man's switch fires.
+    Away,
+    /// The switch of a rollout fires, or is about to: to take it away is too late.
+    SwitchFires(u8),
+    /// What it has begun arrives.
+    SwitchArrives(u8),
     /// A sweep begins, one of those that may begin at any moment.
     Sweep,
     /// The next minute's sweep, when everything is quiet.

@@ -21,6 +21,8 @@ pub struct Left {
     pub hangs: u8,
     /// Nothing happens until the claim's heartbeat is overdue; then everything at once.
     pub oversleeps: u8,
+    /// Serin as a whole is away until the dead man's switch fires; then everything at once.
+    pub aways: u8,
     /// The alarm goes into ALARM; each time its action is delivered `Bound::deliveries` times, at any time, or never.
     pub alarms: u8,
     /// A person asks for a rollback.
@@ -137,8 +139,8 @@ macro_rules! counts {
 }
 
 counts!(
-    crashes, losses, refusals, unknowns, stops, redrives, hangs, oversleeps, alarms, wishes, sweeps, canaries, shares,
-    variables
+    crashes, losses, refusals, unknowns, stops, redrives, hangs, oversleeps, aways, alarms, wishes, sweeps, canaries,
+    shares, variables
 );
 
 /// `1 crash, 2 alarms`
@@ -153,6 +155,7 @@ impl fmt::Display for Left {
             (self.redrives, "redrive"),
             (self.hangs, "hang"),
             (self.oversleeps, "long silence"),
+            (self.aways, "absence of all of Serin"),
             (self.alarms, "alarm"),
             (self.wishes, "wish"),
             (self.sweeps, "sweep"),

@@ -11,6 +11,7 @@ pub fn quick() -> Vec<Bound> {
     all.extend(other_rollouts());
     all.extend(two_rollouts());
     all.extend(people());
+    all.extend(switches());
     all
 }
 
@@ -85,6 +86,19 @@ fn people() -> Vec<Bound> {
     vec![
         Bound::new("canary", canary, NOTHING.canaries(1).alarms(1).crashes(1)),
         Bound::new("variable", variable, NOTHING.variables(1).shares(1).alarms(1)),
+    ]
+}
+
+fn switches() -> Vec<Bound> {
+    let away = "all of Serin is away until the switch fires; a process dies";
+    let lost = "the same; an answer is lost, a call is throttled or meets a conflict";
+    let orphan = "the same; an attempt lives on";
+    let next = "the same, and a second rollout: what the switch began is late";
+    vec![
+        Bound::new("switch", away, NOTHING.aways(1).crashes(1)),
+        Bound::new("switch-lost", lost, NOTHING.aways(1).losses(1).refusals(1)),
+        Bound::new("switch-orphan", orphan, NOTHING.aways(1).unknowns(1).alarms(1)),
+        Bound::new("switch-next", next, NOTHING.aways(1)).then(Second::AfterTheFirst),
     ]
 }
 

@@ -48,6 +48,12 @@ pub enum Call {
     Alarms(Vec<String>),
     /// DescribeExecution.
     Status(ExecutionArn),
+    /// CreateSchedule, or UpdateSchedule where it is there.
+    Arm(RolloutId, Timestamp),
+    /// UpdateSchedule.
+    Push(RolloutId, Timestamp),
+    /// DeleteSchedule.
+    Disarm(RolloutId),
 }
 
 impl Call {
@@ -60,7 +66,10 @@ impl Call {
             | Self::Take(..)
             | Self::Change(..)
             | Self::GiveBack(_)
-            | Self::Unwatch(_) => true,
+            | Self::Unwatch(_)
+            | Self::Arm(..)
+            | Self::Push(..)
+            | Self::Disarm(_) => true,
             Self::ApiName
             | Self::Stage
             | Self::Described(_)
@@ -181,6 +190,9 @@ impl fmt::Display for Call {
             Self::Record => write!(formatter, "write the timeline"),
             Self::Alarms(_) => write!(formatter, "DescribeAlarms"),
             Self::Status(_) => write!(formatter, "DescribeExecution"),
+            Self::Arm(rollout, _) => write!(formatter, "arm the switch of {rollout}"),
+            Self::Push(rollout, _) => write!(formatter, "push the switch of {rollout}"),
+            Self::Disarm(rollout) => write!(formatter, "take the switch of {rollout} away"),
         }
     }
 }

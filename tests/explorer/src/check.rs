@@ -4,6 +4,7 @@ use serde_json::Value;
 use serin_core::{
     claim::{Change, Phase},
     stage::{CanaryTarget, Patch, StageView},
+    switch::Switch,
     timing::{SWEEP_PERIOD_SECONDS, WRITE_WINDOW},
 };
 use serin_steps::{StepError, fakes::Account};
@@ -164,6 +165,9 @@ impl Made<'_> {
                 return Err("2: the baseline that is recorded is not what the stage has".to_owned());
             }
         }
+        if matches!(change.switch, Some(Switch::Cut(_))) {
+            count(counts, Sometimes::SwitchCutLate);
+        }
         if let Some(ended) = change.ended_at {
             watch.due = first_sweep(scene::seconds(ended));
             watch.looked_after = false;
@@ -201,6 +205,13 @@ impl Made<'_> {
 
     /// An alarm that was on when the stage was claimed, and still is, is heard before the canary is attached.
     fn judge_attach(&self, watch: &Watch) -> Result<(), String> {
+        let begins = scene::claim(self.before).filter(|claim| claim.phase == Phase::Preparing);
+        if let Some(claim) = begins.filter(|_| self.attaches())
+            && !self.before.schedules.contains_key(&claim.rollout_id)
+            && !self.before.fired.contains_key(&claim.rollout_id)
+        {
+            return Err("1: the canary is attached and no switch is armed".to_owned());
+        }
         if watch.on_since_claim && self.attaches() {
             return Err("1: the canary is attached although the alarm was on at the claim and still is".to_owned());
         }
@@ -274,6 +285,27 @@ impl Made<'_> {
             _ => {}
         }
     }
+}
+
+/// Judges what a switch has done. It is blind, and removes whatever canary there is; but while its rollout has the stage.
+///
+/// # Errors
+/// The invariant that it breaks.
+pub fn judge_switch(which: usize, before: &Account, after: &Account, counts: &mut Counts) -> Result<(), String> {
+    let claim = scene::claim(before);
+    let owner = claim.map(|claim| scene::which(&claim.rollout_id));
+    if scene::stage(before) == scene::stage(after) {
+        return Ok(());
+    }
+    if owner != Some(which) {
+        let name = scene::NAMES[which];
+        return Err(format!("2: the switch of {name} takes a canary that is not {name}'s"));
+    }
+    count(counts, Sometimes::SwitchRemoved);
+    if claim.is_some_and(|claim| claim.phase.is_terminal()) {
+        count(counts, Sometimes::SwitchRemovedLate);
+    }
+    Ok(())
 }
 
 /// When the first sweep begins, at the latest, after the last writers of a rollout that ended then are dead.
@@ -363,6 +395,9 @@ pub fn judge_end(
 pub fn judge_rest(state: &State, account: &Account, targets: &[CanaryTarget; 2]) -> Result<(), String> {
     let (view, claim) = (scene::stage(account), scene::claim(account));
     let foreign = |id: &str| state.watch.foreign && id == FOREIGN;
+    if !account.schedules.is_empty() {
+        return Err("2: a switch is still armed".to_owned());
+    }
     if !account.guards.is_empty() {
         return Err("6: an alarm still points at the stage".to_owned());
     }

@@ -1,6 +1,6 @@
 //! What may happen in a state.
 
-use serin_core::percent::Percent;
+use serin_core::{percent::Percent, timing::SWITCH_PRECISION};
 
 use crate::{
     action::{Action, Fate},
@@ -26,6 +26,7 @@ impl Mover {
         self.triggers(state, room, &mut actions);
         self.people(state, &mut actions);
         self.executions(state, &mut actions);
+        self.switches(state, &mut actions);
         let at_rest = self.is_at_rest(state);
         if state.is_quiet() && !at_rest {
             actions.push(Action::NextSweep);
@@ -87,6 +88,24 @@ impl Mover {
         }
         if left.wishes > 0 {
             actions.push(Action::Wish);
+        }
+    }
+
+    fn switches(&self, state: &State, actions: &mut Vec<Action>) {
+        let account = self.histories.account(state.world);
+        for (which, name) in (0..2_u8).zip(scene::NAMES) {
+            if let Some(schedule) = account.schedules.get(&name.into()) {
+                let at = scene::seconds(schedule.at);
+                if state.now >= at - scene::length(SWITCH_PRECISION) {
+                    actions.push(Action::SwitchFires(which));
+                } else if state.left.aways > 0 && state.alive() == 0 {
+                    actions.push(Action::Away);
+                }
+            }
+            let fired = account.fired.get(&name.into());
+            if fired.is_some_and(|schedule| state.now >= scene::seconds(schedule.at)) {
+                actions.push(Action::SwitchArrives(which));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use serin_core::{
     claim::{Change, Claim, Guard, Phase, later},
     percent::Percent,
     stage::{self, CanaryView, Patch, StageView},
+    switch::Switch,
     timing::FREE_AFTER,
 };
 use serin_steps::{
@@ -91,6 +92,15 @@ pub fn perform(account: &mut Account, call: &Call) -> Answer {
             })
             .into(),
         Call::Status(execution) => account.status(execution).into(),
+        Call::Arm(rollout, at) => {
+            account.arm(rollout, &id, *at);
+            ().into()
+        }
+        Call::Push(rollout, at) => account.push(rollout, *at)?.into(),
+        Call::Disarm(rollout) => {
+            account.disarm(rollout);
+            ().into()
+        }
     };
     Ok(reply)
 }
@@ -112,6 +122,7 @@ pub fn perform_without(
         None => perform(account, call),
         Some(line) => bent_call(line, account, call, caller, bound)
             .or_else(|| bent_claim(line, account, call, caller))
+            .or_else(|| bent_switch(line, account, call, caller))
             .or_else(|| bent_promotion(line, account, call, caller, bound))
             .unwrap_or_else(|| bent_answer(line, account, call, caller, bound)),
     }
@@ -187,6 +198,41 @@ fn changed_last(account: &mut Account, guard: &Guard, change: &Change) -> Answer
     }
     guard.phases.extend(Phase::ACTIVE);
     perform(account, &Call::Change(Box::new(guard), Box::new(change.clone())))
+}
+
+/// Lines about the dead man's switch.
+fn bent_switch(line: Mutation, account: &mut Account, call: &Call, caller: Caller<'_>) -> Option<Answer> {
+    match (line, call) {
+        (Mutation::NoSwitch, Call::Arm(..)) => Some(Ok(().into())),
+        (Mutation::NoLastDisarm, Call::Disarm(_))
+            if caller.function == Function::Sweep
+                && scene::claim(account).is_some_and(|claim| claim.phase.is_terminal()) =>
+        {
+            Some(Ok(().into()))
+        }
+        (Mutation::PushMakes, Call::Push(rollout, at)) => {
+            account.arm(rollout, &scene::stage_id(), *at);
+            Some(Ok(().into()))
+        }
+        (Mutation::SwitchNotRecorded, Call::Change(guard, change)) if caller.function == Function::Begin => {
+            let silent = change.switch.map(|_| Switch::Silent);
+            let change = Change {
+                switch: silent,
+                ..(**change).clone()
+            };
+            let answer = perform(account, &Call::Change(guard.clone(), Box::new(change)));
+            Some(answer)
+        }
+        (Mutation::LateCutForgotten, Call::Take(claim, _)) => {
+            if let Some(old) = account.claims.get_mut(&claim.stage)
+                && matches!(old.switch, Switch::Cut(_))
+            {
+                old.switch = Switch::Silent;
+            }
+            Some(perform(account, call))
+        }
+        _ => None,
+    }
 }
 
 /// Lines about the promotion.

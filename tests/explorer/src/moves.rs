@@ -4,8 +4,10 @@ use serin_core::{
     claim::later,
     percent::Percent,
     stage::{CanaryTarget, CanaryView, Variables},
-    timing::{FREE_AFTER, LAST_WRITE, SWEEP_PERIOD_SECONDS, SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW},
+    timing::{LAST_WRITE, SWEEP_PERIOD_SECONDS, SWEEP_TIMEOUT_SECONDS, SWITCH_PRECISION, SWITCH_TRIES, WRITE_WINDOW},
 };
+
+use serin_steps::fakes::Schedule;
 
 use crate::{
     action::Action,
@@ -101,7 +103,8 @@ impl Mover {
 
     /// The schedule does not let a drain pass without a sweep.
     fn sweep_is_due(&self, state: &State) -> bool {
-        !state.watch.looked_after && self.free_at(state).is_some()
+        let claim = scene::claim(self.histories.account(state.world));
+        !state.watch.looked_after && claim.is_some_and(|claim| claim.ended_at.is_some())
     }
 
     /// Whether a sweep has begun when the last writers of the rollout that ended were dead.
@@ -113,7 +116,6 @@ impl Mover {
 
     /// Time passes until an execution goes on, or the schedule sweeps a stage that drains.
     fn pass_time(&mut self, state: &mut State) -> Result<(), String> {
-        state.now = self.tick(state).unwrap_or(state.now);
         if self.sweep_is_due(state) && state.now >= state.watch.due {
             state.watch.due = state.now + u16::try_from(SWEEP_PERIOD_SECONDS).unwrap();
             self.scheduled_sweep(state)?;
@@ -124,7 +126,43 @@ impl Mover {
     /// When the next rollout may claim, if one has ended.
     pub(crate) fn free_at(&self, state: &State) -> Option<u16> {
         let claim = scene::claim(self.histories.account(state.world))?;
-        Some(scene::seconds(later(claim.ended_at?, FREE_AFTER)))
+        claim.free_at().map(scene::seconds)
+    }
+
+    /// When it is after an action.
+    fn moves_to(&self, state: &State, action: Action) -> u16 {
+        let account = self.histories.account(state.world);
+        let claim = scene::claim(account);
+        let beat = claim.map(|claim| scene::seconds(claim.next_beat_by));
+        let then = match action {
+            Action::Tick => self.tick(state),
+            Action::Oversleep => beat,
+            Action::Away => account
+                .schedules
+                .values()
+                .map(|schedule| scene::seconds(schedule.at))
+                .min(),
+            Action::WaitOutDrain | Action::Redrive(_, true) => self.free_at(state),
+            Action::NextSweep => {
+                let next = state.now + u16::try_from(SWEEP_PERIOD_SECONDS).unwrap();
+                let silent = claim.is_some_and(|claim| claim.phase.is_active()) && state.watch.calm;
+                beat.filter(|_| silent).max(Some(next))
+            }
+            _ => None,
+        };
+        state.now.max(then.unwrap_or(0))
+    }
+
+    /// Until when time may pass: a switch fires on time, and what it has begun does not take for ever.
+    fn latest(&self, state: &State) -> u16 {
+        let account = self.histories.account(state.world);
+        let fires = |schedule: &Schedule| later(schedule.at, SWITCH_PRECISION);
+        let due = account.schedules.values().map(fires);
+        let begun = account
+            .fired
+            .values()
+            .map(|schedule| later(fires(schedule), SWITCH_TRIES));
+        due.chain(begun).map(scene::seconds).min().unwrap_or(u16::MAX)
     }
 
     /// The state after an action; `None` where the action is none.
@@ -133,6 +171,11 @@ impl Mover {
     /// The invariant that it breaks.
     pub fn apply(&mut self, mut state: State, action: Action) -> Result<Option<State>, String> {
         self.may_give_up = false;
+        let now = self.moves_to(&state, action);
+        if now > self.latest(&state) {
+            return Ok(None);
+        }
+        state.now = now;
         match action {
             Action::Call { place, fate, gives_up } => {
                 if !self.call(&mut state, usize::from(place), fate, gives_up)? {
@@ -142,7 +185,7 @@ impl Mover {
             Action::Tick => self.pass_time(&mut state)?,
             Action::Start(which) => self.begin_run(&mut state, usize::from(which)),
             Action::Stop(which) => self.stop(&mut state, usize::from(which)),
-            Action::Redrive(which, late) => self.redrive(&mut state, usize::from(which), late),
+            Action::Redrive(which, _) => self.redrive(&mut state, usize::from(which)),
             Action::Hang(which) => {
                 state.left.hangs -= 1;
                 state.runs[usize::from(which)] = Run::Hung;
@@ -154,9 +197,13 @@ impl Mover {
                 self.invoke(&mut state, Function::Sweep, Who::Schedule, serde_json::Value::Null)?;
             }
             Action::NextSweep => self.next_sweep(&mut state)?,
-            Action::WaitOutDrain => {
-                state.now = state.now.max(self.free_at(&state).unwrap_or(0));
-                state.watch.drained = true;
+            Action::WaitOutDrain => state.watch.drained = true,
+            Action::Away => {
+                state.left.aways -= 1;
+                state.stir();
+            }
+            Action::SwitchFires(which) | Action::SwitchArrives(which) => {
+                self.switch(&mut state, usize::from(which), action)?;
             }
             Action::Fire
             | Action::Clear
@@ -176,6 +223,21 @@ impl Mover {
             }
         }
         Ok(Some(state))
+    }
+
+    /// A switch fires, or what it has begun arrives.
+    fn switch(&mut self, state: &mut State, which: usize, action: Action) -> Result<(), String> {
+        let rollout = scene::NAMES[which].into();
+        let before = state.world;
+        if matches!(action, Action::SwitchFires(_)) {
+            count(&mut self.counts, Sometimes::SwitchFired);
+            state.world = self.histories.changed(before, |account| account.fire(&rollout));
+            return Ok(());
+        }
+        state.stir();
+        state.world = self.histories.changed(before, |account| account.arrive(&rollout));
+        let (before, after) = (self.histories.account(before), self.histories.account(state.world));
+        check::judge_switch(which, before, after, &mut self.counts)
     }
 
     fn outside(&mut self, state: &mut State, action: Action) -> Result<(), String> {
@@ -283,11 +345,8 @@ impl Mover {
         state.processes.sort_unstable();
     }
 
-    fn redrive(&mut self, state: &mut State, which: usize, late: bool) {
+    fn redrive(&mut self, state: &mut State, which: usize) {
         state.left.redrives -= 1;
-        if let (true, Some(free)) = (late, self.free_at(state)) {
-            state.now = state.now.max(free);
-        }
         if let Run::Stopped(execution) = state.runs[which] {
             state.runs[which] = Run::Ready(execution, state.now);
             state.stir();
@@ -300,21 +359,13 @@ impl Mover {
     /// The sweep finds the heartbeat overdue just when the execution goes on.
     fn oversleep(&mut self, state: &mut State) -> Result<(), String> {
         state.left.oversleeps -= 1;
-        if let Some(claim) = scene::claim(self.histories.account(state.world)) {
-            state.now = state.now.max(scene::seconds(claim.next_beat_by));
-        }
         state.stir();
         self.invoke(state, Function::Sweep, Who::Schedule, serde_json::Value::Null)
     }
 
     fn next_sweep(&mut self, state: &mut State) -> Result<(), String> {
-        let claim = scene::claim(self.histories.account(state.world));
         if state.watch.swept >= MOST_SWEEPS {
             return Err(format!("6: not at rest after {MOST_SWEEPS} sweeps"));
-        }
-        state.now += u16::try_from(SWEEP_PERIOD_SECONDS).unwrap();
-        if let Some(claim) = claim.filter(|claim| claim.phase.is_active() && state.watch.calm) {
-            state.now = state.now.max(scene::seconds(claim.next_beat_by));
         }
         state.watch.swept += 1;
         state.watch.calm = false;

@@ -37,17 +37,27 @@ pub enum Mutation {
     NoLookBeforeCopy,
     /// `promote` undoes a copy that went wrong even though the stage was promoted before.
     UndoAlways,
+    /// `begin` arms no switch.
+    NoSwitch,
+    /// `begin` arms the switch without having recorded it.
+    SwitchNotRecorded,
+    /// A switch that was taken away too late is taken for silent.
+    LateCutForgotten,
+    /// The sweep does not take the switch of a rollout that has ended away.
+    NoLastDisarm,
     /// `advance` does not write at its end. Not needed for safety.
     NoWriteAfterAdvance,
     /// `promote` undoes nothing. Not needed for safety.
     NoUndo,
     /// `promote` always uses the documented recipe. Neither it nor the copies alone are needed for safety.
     RecipeAlways,
+    /// A push makes a switch where there is none. Not needed for safety while the sweep takes it away again.
+    PushMakes,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::ClaimChangesLast,
         Self::PercentZeroFirst,
         Self::AnswerNotJudged,
@@ -64,8 +74,13 @@ impl Mutation {
         Self::RestoreAllVariables,
         Self::NoLookBeforeCopy,
         Self::UndoAlways,
+        Self::NoSwitch,
+        Self::SwitchNotRecorded,
+        Self::LateCutForgotten,
+        Self::NoLastDisarm,
         Self::NoWriteAfterAdvance,
         Self::NoUndo,
         Self::RecipeAlways,
+        Self::PushMakes,
     ];
 }

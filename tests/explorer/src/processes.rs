@@ -145,6 +145,8 @@ impl Mover {
         let undisturbed = state.left.refusals == 0;
         match call {
             Call::Record => true,
+            // Of the switch nobody hears unless it fires, and it is never near that while Serin is there.
+            Call::Arm(..) | Call::Push(..) | Call::Disarm(_) => undisturbed && self.bound.left.aways == 0,
             Call::ApiName | Call::HasDeployment(_) | Call::Described(_) => undisturbed,
             Call::Alarms(_) => undisturbed && (self.bound.left.alarms == 0 || !self.bound.alarm_stays),
             Call::StageOf(rollout) => undisturbed && self.histories.account(state.world).rollouts.contains_key(rollout),

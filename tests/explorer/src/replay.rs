@@ -23,7 +23,9 @@ use serin_core::{
 };
 use serin_steps::{
     StepError, advance, begin, evaluate, finish,
-    ports::{Alarms, Called, Claims, Clock, ExecutionStatus, Executions, Gateway, Guarded, Metrics, Written},
+    ports::{
+        Alarms, Called, Claims, Clock, DeadMansSwitch, ExecutionStatus, Executions, Gateway, Guarded, Metrics, Written,
+    },
     promote, rollback, sweep,
 };
 
@@ -86,13 +88,13 @@ pub fn run(function: Function, input: &Value, answers: &[Answer], times: &[u16])
     };
     let (all, input) = (&replay, input.clone());
     let outcome = match function {
-        Function::Begin => begin::begin(all, all, all, all, &settings(), input).now_or_never(),
+        Function::Begin => begin::begin(all, all, all, all, all, &settings(), input).now_or_never(),
         Function::Advance => advance::advance(all, all, all, input).now_or_never(),
-        Function::Evaluate => evaluate::evaluate(all, all, all, all, all, input).now_or_never(),
-        Function::Promote => promote::promote(all, all, all, input).now_or_never(),
-        Function::Finish => finish::finish(all, all, all, input).now_or_never(),
-        Function::Rollback => rollback::rollback(all, all, all, input).now_or_never(),
-        Function::Sweep => sweep::sweep(all, all, all, all).now_or_never(),
+        Function::Evaluate => evaluate::evaluate(all, all, all, all, all, all, input).now_or_never(),
+        Function::Promote => promote::promote(all, all, all, all, input).now_or_never(),
+        Function::Finish => finish::finish(all, all, all, all, input).now_or_never(),
+        Function::Rollback => rollback::rollback(all, all, all, all, input).now_or_never(),
+        Function::Sweep => sweep::sweep(all, all, all, all, all).now_or_never(),
     };
     let inner = replay.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
     let next = match (outcome, inner.pending) {
@@ -211,6 +213,20 @@ impl Metrics for Replay<'_> {
 impl Executions for Replay<'_> {
     async fn status(&self, execution: &ExecutionArn) -> Called<ExecutionStatus> {
         self.call(Call::Status(execution.clone())).await
+    }
+}
+
+impl DeadMansSwitch for Replay<'_> {
+    async fn arm(&self, rollout: &RolloutId, _: &StageId, at: Timestamp) -> Called<()> {
+        self.call(Call::Arm(rollout.clone(), at)).await
+    }
+
+    async fn push(&self, rollout: &RolloutId, _: &StageId, at: Timestamp) -> Called<()> {
+        self.call(Call::Push(rollout.clone(), at)).await
+    }
+
+    async fn disarm(&self, rollout: &RolloutId) -> Called<()> {
+        self.call(Call::Disarm(rollout.clone())).await
     }
 }
 

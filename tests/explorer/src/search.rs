@@ -188,6 +188,11 @@ impl Search {
             }
             Action::Hang(which) => format!("the execution of {} falls silent", name(which)),
             Action::Oversleep => "nothing happens until the heartbeat is overdue; a sweep begins".to_owned(),
+            Action::Away => "nothing at all happens until the switch is about to fire".to_owned(),
+            Action::SwitchFires(which) => format!("the switch of {} fires", name(which)),
+            Action::SwitchArrives(which) => {
+                format!("the switch of {}: UpdateStage [remove canarySettings]", name(which))
+            }
             Action::Sweep | Action::NextSweep => "a sweep begins".to_owned(),
             Action::WaitOutDrain => "the drain is waited out".to_owned(),
             Action::Fire => "the alarm goes into ALARM".to_owned(),

@@ -40,11 +40,15 @@ pub enum Sometimes {
     ForeignLeftAlone,
     ForeignPutBack,
     AlarmSeenByBegin,
+    SwitchFired,
+    SwitchRemoved,
+    SwitchRemovedLate,
+    SwitchCutLate,
 }
 
 impl Sometimes {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 40] = [
         Self::AtRest,
         Self::Finished,
         Self::SecondFinished,
@@ -81,6 +85,10 @@ impl Sometimes {
         Self::ForeignLeftAlone,
         Self::ForeignPutBack,
         Self::AlarmSeenByBegin,
+        Self::SwitchFired,
+        Self::SwitchRemoved,
+        Self::SwitchRemovedLate,
+        Self::SwitchCutLate,
     ];
 
     /// In words.
@@ -123,6 +131,10 @@ impl Sometimes {
             Self::ForeignLeftAlone => "somebody else's canary outlives the rollout",
             Self::ForeignPutBack => "a foreign promotion is put back",
             Self::AlarmSeenByBegin => "begin sees an alarm that is on",
+            Self::SwitchFired => "a dead man's switch fires",
+            Self::SwitchRemoved => "it removes a canary",
+            Self::SwitchRemovedLate => "it removes one after its rollout ended",
+            Self::SwitchCutLate => "it is taken away too late to be sure",
         }
     }
 }

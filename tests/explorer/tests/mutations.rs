@@ -9,7 +9,7 @@ use serin_explorer::{
 };
 
 /// Which bound catches it, and by which invariant.
-const CAUGHT: [(Mutation, &str, &str); 16] = [
+const CAUGHT: [(Mutation, &str, &str); 20] = [
     (Mutation::ClaimChangesLast, "silence", "1:"),
     (Mutation::PercentZeroFirst, "silence", "1:"),
     (Mutation::AnswerNotJudged, "lost", "1:"),
@@ -26,13 +26,18 @@ const CAUGHT: [(Mutation, &str, &str); 16] = [
     (Mutation::RestoreAllVariables, "variable", "5:"),
     (Mutation::NoLookBeforeCopy, "canary", "5:"),
     (Mutation::UndoAlways, "canary", "5:"),
+    (Mutation::NoSwitch, "stop", "1:"),
+    (Mutation::SwitchNotRecorded, "switch-next", "2:"),
+    (Mutation::LateCutForgotten, "switch-next", "2:"),
+    (Mutation::NoLastDisarm, "switch-orphan", "2:"),
 ];
 
 /// What the protocol says is not needed for safety, and where it would be missed first.
-const NOT_NEEDED: [(Mutation, [&str; 3]); 3] = [
+const NOT_NEEDED: [(Mutation, [&str; 3]); 4] = [
     (Mutation::NoWriteAfterAdvance, ["crash", "steps", "late"]),
     (Mutation::NoUndo, ["canary", "orphan", "recipe"]),
     (Mutation::RecipeAlways, ["crash", "orphan", "canary"]),
+    (Mutation::PushMakes, ["switch", "switch-lost", "switch-next"]),
 ];
 
 fn without(line: Mutation, name: &str) -> Report {

@@ -7,6 +7,7 @@ use serin_core::{
     ids::StageId,
     percent::Percent,
     stage::Variables,
+    switch::Switch,
     timing::FREE_AFTER,
 };
 use serin_steps::{
@@ -38,6 +39,7 @@ fn claim(rollout: &str) -> Claim {
         awaiting: None,
         instruction: None,
         reason: None,
+        switch: Switch::Silent,
         ended_at: None,
     }
 }

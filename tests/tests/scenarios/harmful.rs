@@ -71,7 +71,14 @@ fn the_first_api_gateway_call_of_a_rollback_is_the_only_one() {
         .unwrap();
     assert_eq!(
         *calls,
-        ["Query", "UpdateItem", "UpdateStage", "TransactWriteItems", "PutItem"]
+        [
+            "Query",
+            "UpdateItem",
+            "UpdateStage",
+            "DeleteSchedule",
+            "TransactWriteItems",
+            "PutItem"
+        ]
     );
 }
 

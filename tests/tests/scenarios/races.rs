@@ -158,7 +158,7 @@ fn a_rollout_claims_a_stage_once_and_never_again() {
 fn roll_back_before(world: &Simulation, operation: &'static str) {
     world.aws.before_next(operation, |aws| {
         let action = alarm_action(CANARY, "ALARM", aws.account().now);
-        rollback(aws, aws, aws, action).now_or_never().unwrap().unwrap();
+        rollback(aws, aws, aws, aws, action).now_or_never().unwrap().unwrap();
     });
 }
 
@@ -181,7 +181,7 @@ fn an_advance_in_flight_during_a_rollback_leaves_no_canary() {
     world.aws.before_next("UpdateStage", |aws| {
         aws.before_next("UpdateStage", |aws| {
             let action = alarm_action(CANARY, "ALARM", aws.account().now);
-            rollback(aws, aws, aws, action).now_or_never().unwrap().unwrap();
+            rollback(aws, aws, aws, aws, action).now_or_never().unwrap().unwrap();
         });
     });
     world.run();

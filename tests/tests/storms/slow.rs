@@ -16,7 +16,8 @@ use serin_core::{
 use serin_steps::{
     fakes::{API_GATEWAY, FakeAws},
     ports::{
-        Alarms, CallError, Called, Claims, Clock, ExecutionStatus, Executions, Gateway, Guarded, Metrics, Written,
+        Alarms, CallError, Called, Claims, Clock, DeadMansSwitch, ExecutionStatus, Executions, Gateway, Guarded,
+        Metrics, Written,
     },
 };
 use tokio::time::{Instant, sleep};
@@ -120,7 +121,8 @@ impl Slow {
 fn half_a_trip(operation: &str) -> u64 {
     match operation {
         operation if API_GATEWAY.contains(&operation) => 60,
-        "DescribeAlarms" | "GetMetricData" | "DescribeExecution" => 30,
+        "DescribeAlarms" | "GetMetricData" | "DescribeExecution" | "CreateSchedule" | "UpdateSchedule"
+        | "DeleteSchedule" => 30,
         _ => 3,
     }
 }
@@ -223,6 +225,22 @@ impl Metrics for Slow {
 impl Executions for Slow {
     async fn status(&self, execution: &ExecutionArn) -> Called<ExecutionStatus> {
         self.send("DescribeExecution", "", || self.aws.status(execution)).await
+    }
+}
+
+impl DeadMansSwitch for Slow {
+    async fn arm(&self, rollout: &RolloutId, stage: &StageId, at: Timestamp) -> Called<()> {
+        self.send("CreateSchedule", "", || self.aws.arm(rollout, stage, at))
+            .await
+    }
+
+    async fn push(&self, rollout: &RolloutId, stage: &StageId, at: Timestamp) -> Called<()> {
+        self.send("UpdateSchedule", "", || self.aws.push(rollout, stage, at))
+            .await
+    }
+
+    async fn disarm(&self, rollout: &RolloutId) -> Called<()> {
+        self.send("DeleteSchedule", "", || self.aws.disarm(rollout)).await
     }
 }
 

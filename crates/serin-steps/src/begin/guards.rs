@@ -14,7 +14,7 @@ use crate::{
     ports::{Alarms, CallError, Gateway},
 };
 
-impl<G: Gateway, C: Sync, A: Alarms, K: Sync> Begin<'_, G, C, A, K> {
+impl<G: Gateway, C: Sync, A: Alarms, S: Sync, K: Sync> Begin<'_, G, C, A, S, K> {
     /// The alarms of the plan: those asked for, all of which must exist, or the stage's own.
     pub(super) async fn guards(&self, request: &Request) -> Stepped<Vec<PlannedAlarm>> {
         let Some(planned) = &request.alarms else {

@@ -6,13 +6,14 @@ use serin_core::{
     ids::{DeploymentId, RolloutId},
     request::Request,
     stage::{self, Baseline, CanaryTarget, StageView},
+    switch::{Switch, set_for},
     timing::LAST_WRITE,
 };
 
 use super::{Begin, guards::AtStart, lost, no_such_stage};
 use crate::{
     error::{StepError, Stepped},
-    ports::{Alarms, CallError, Claims, Clock, Gateway, Written},
+    ports::{Alarms, CallError, Claims, Clock, DeadMansSwitch, Gateway, Written},
     safe::{self, WriteBy},
 };
 
@@ -23,7 +24,7 @@ pub(super) struct Prepared {
     pub(super) alarms: AtStart,
 }
 
-impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
+impl<G: Gateway, C: Claims, A: Alarms, S: DeadMansSwitch, K: Clock> Begin<'_, G, C, A, S, K> {
     pub(super) async fn prepare(&self, request: &Request, claim: &Claim) -> Stepped<Prepared> {
         let alarms = self.alarms_now(&claim.alarms).await?;
         self.look(request, claim).await?;
@@ -33,8 +34,11 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
             use_stage_cache: request.use_stage_cache,
         };
         let view = self.look(request, claim).await?;
-        let baseline = self.baseline(claim, &view, &canary).await?;
-        self.attach(claim, &canary).await?;
+        let (baseline, switch) = self.baseline(request, claim, &view, &canary).await?;
+        if claim.phase == Phase::Preparing {
+            let switch = self.arm(request, claim, switch).await?;
+            self.attach(claim, &canary, switch).await?;
+        } // Otherwise an earlier attempt did, and nothing has moved since.
         Ok(Prepared {
             canary,
             baseline,
@@ -117,8 +121,14 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         }
     }
 
-    /// Records what a rollback goes back to: the last check before the attach.
-    async fn baseline(&self, claim: &Claim, view: &StageView, target: &CanaryTarget) -> Stepped<Baseline> {
+    /// Records what a rollback goes back to, and what the switch will be set for: the last check before either is needed.
+    async fn baseline(
+        &self,
+        request: &Request,
+        claim: &Claim,
+        view: &StageView,
+        target: &CanaryTarget,
+    ) -> Stepped<(Baseline, Switch)> {
         if claim.baseline.is_none() && view.is_promoted(target) {
             let given = format!(
                 "deployment {} with these variables, which the stage already has",
@@ -128,28 +138,40 @@ impl<G: Gateway, C: Claims, A: Alarms, K: Clock> Begin<'_, G, C, A, K> {
         }
         let baseline = Baseline::of(view, target);
         let guard = Guard::mine(&self.rollout_id, &[Phase::Preparing]).without(Absent::Baseline);
+        let armed = Switch::Armed(set_for(&request.plan, self.clock.now()));
         let change = Change {
             baseline: Some(baseline.clone()),
+            switch: Some(armed),
             ..Change::default()
         };
         match self.claims.change(&claim.stage, &guard, &change).await? {
-            Written::Done(_) => Ok(baseline),
+            Written::Done(_) => Ok((baseline, armed)),
             Written::Lost(Some(claim)) if is_beginning(&claim, &self.rollout_id) => claim
                 .baseline
+                .map(|baseline| (baseline, claim.switch))
                 .ok_or_else(|| StepError::Transient("the baseline was not recorded".to_owned())),
             Written::Lost(claim) => Err(lost(claim.as_deref())),
         }
     }
 
-    async fn attach(&self, claim: &Claim, target: &CanaryTarget) -> Stepped<()> {
-        if claim.phase == Phase::Shifting {
-            return Ok(()); // An earlier attempt did, and nothing has moved since.
-        }
+    /// Sets the dead man's switch as the claim says, or later if that was long ago. Without it there is no canary (ADR 0009).
+    async fn arm(&self, request: &Request, claim: &Claim, recorded: Switch) -> Stepped<Switch> {
+        let Switch::Armed(at) = recorded else {
+            return Ok(recorded); // The baseline is from a version of Serin that knows no switch.
+        };
+        let at = recorded.due(&request.plan, self.clock.now()).unwrap_or(at);
+        let armed = self.switches.arm(&claim.rollout_id, &claim.stage, at).await;
+        armed.map_err(|error| error.about("the dead man's switch could not be armed"))?;
+        Ok(Switch::Armed(at))
+    }
+
+    async fn attach(&self, claim: &Claim, target: &CanaryTarget, switch: Switch) -> Stepped<()> {
         let by = WriteBy(later(self.clock.now(), LAST_WRITE));
         let view = self.gateway.update_stage(&claim.stage, &stage::attach(target)).await?;
         let guard = Guard::mine(&self.rollout_id, &[Phase::Preparing]);
         let change = Change {
             next_beat_by: Some(beat_by(self.clock.now(), 0)),
+            switch: Some(switch),
             ..Change::to(Phase::Shifting)
         };
         match self.claims.change(&claim.stage, &guard, &change).await? {

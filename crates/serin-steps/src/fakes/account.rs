@@ -11,7 +11,7 @@ use serin_core::{
     ids::{AlarmArn, ExecutionArn, RolloutId, StageId},
 };
 
-use super::RestApi;
+use super::{RestApi, Schedule};
 use crate::ports::{ExecutionStatus, Guarded};
 
 /// An alarm of the fake CloudWatch.
@@ -57,6 +57,10 @@ pub struct Account {
     pub alarms: BTreeMap<String, FakeAlarm>,
     /// The traffic that the metrics tell of, each from a moment on.
     traffic: Vec<(Timestamp, Traffic)>,
+    /// The dead man's switches that are set.
+    pub schedules: BTreeMap<RolloutId, Schedule>,
+    /// What those that have fired have begun.
+    pub fired: BTreeMap<RolloutId, Schedule>,
     /// The executions that do not run any more, and how they ended.
     pub ended_executions: BTreeMap<ExecutionArn, String>,
 }
@@ -74,6 +78,8 @@ impl Account {
             watched: BTreeSet::new(),
             alarms: BTreeMap::new(),
             traffic: Vec::new(),
+            schedules: BTreeMap::new(),
+            fired: BTreeMap::new(),
             ended_executions: BTreeMap::new(),
         }
     }

@@ -43,6 +43,12 @@ pub enum Call {
     Unwatch,
     /// `Claims::record`.
     Record,
+    /// `DeadMansSwitch::arm`.
+    Arm,
+    /// `DeadMansSwitch::push`.
+    Push,
+    /// `DeadMansSwitch::disarm`.
+    Disarm,
 }
 
 impl Call {
@@ -64,6 +70,9 @@ impl Call {
             Self::Change | Self::Unwatch => "UpdateItem",
             Self::GuardedBy | Self::Watched => "Query",
             Self::Record => "PutItem",
+            Self::Arm => "CreateSchedule",
+            Self::Push => "UpdateSchedule",
+            Self::Disarm => "DeleteSchedule",
         }
     }
 }

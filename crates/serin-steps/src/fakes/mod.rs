@@ -10,6 +10,7 @@ mod call;
 mod cloudwatch;
 mod gateway;
 mod limit;
+mod scheduler;
 mod table;
 
 use std::{
@@ -27,6 +28,7 @@ pub use account::{Account, FakeAlarm, Traffic};
 pub use api_gateway::{NewCanary, RestApi};
 pub use call::Call;
 pub use limit::CallLimit;
+pub use scheduler::Schedule;
 
 use crate::ports::{CallError, Called, Clock, ExecutionStatus, Executions};
 

@@ -1,11 +1,14 @@
 //! The rollback of one stage: the claim first, then one call that takes the canary's traffic to zero, then the rest until the
 //! stage is at its baseline.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::Timestamp;
 use serin_core::{
     claim::{Change, Claim, Guard, Phase, later},
     document::ReasonKind,
     ids::{RolloutId, StageId},
+    switch::Switch,
     timing::{CALL_PACE, LAST_WRITE, ROLLBACK_LEASE},
 };
 use tracing::Instrument as _;
@@ -13,9 +16,9 @@ use tracing::Instrument as _;
 use super::{Cause, pace::Pace};
 use crate::{
     error::{StepError, Stepped},
-    ports::{CallError, Claims, Clock, Gateway, Written},
+    ports::{CallError, Claims, Clock, DeadMansSwitch, Gateway, Written},
     safe::{self, WriteBy},
-    timeline,
+    switch, timeline,
 };
 
 /// What a rollback of one stage came to.
@@ -71,22 +74,27 @@ pub(super) enum Latched {
 
 /// Rolls back stages with these ports, at one pace.
 #[derive(Debug)]
-pub(crate) struct Hand<'a, G, C, K> {
+pub(crate) struct Hand<'a, G, C, S, K> {
     gateway: &'a G,
     claims: &'a C,
+    switches: &'a S,
+    /// Whether a switch could not be taken away. Then no other is tried: it would keep stages waiting, and the sweep comes.
+    switches_fail: AtomicBool,
     clock: &'a K,
     pace: Pace,
     /// Until when a throttled call is tried again.
     until: Timestamp,
 }
 
-impl<'a, G: Gateway, C: Claims, K: Clock> Hand<'a, G, C, K> {
+impl<'a, G: Gateway, C: Claims, S: DeadMansSwitch, K: Clock> Hand<'a, G, C, S, K> {
     /// A hand that tries throttled calls again until that time.
-    pub(crate) fn new(gateway: &'a G, claims: &'a C, clock: &'a K, until: Timestamp) -> Self {
+    pub(crate) fn new(gateway: &'a G, claims: &'a C, switches: &'a S, clock: &'a K, until: Timestamp) -> Self {
         let pace = Pace::default();
         Self {
             gateway,
             claims,
+            switches,
+            switches_fail: AtomicBool::new(false),
             clock,
             pace,
             until,
@@ -173,7 +181,19 @@ impl<'a, G: Gateway, C: Claims, K: Clock> Hand<'a, G, C, K> {
                 done => break done?,
             }
         }
-        self.end(&held.claim, reset_at).await
+        let switch = self.disarm(&held.claim).await;
+        self.end(&held.claim, switch, reset_at).await
+    }
+
+    /// Takes the dead man's switch away; what the claim is to know of it then.
+    async fn disarm(&self, claim: &Claim) -> Option<Switch> {
+        if claim.switch == Switch::Silent || self.switches_fail.load(Ordering::Relaxed) {
+            return None;
+        }
+        let left = switch::disarm(self.switches, self.clock, claim).await;
+        self.switches_fail.fetch_or(left.is_none(), Ordering::Relaxed);
+        // From preparing, `begin` may be about to arm it: the sweep takes it away again once no attempt can be alive.
+        left.filter(|_| claim.from != Some(Phase::Preparing))
     }
 
     /// Looks at the claim again, so that writes may go on, and keeps others from taking over.
@@ -219,10 +239,11 @@ impl<'a, G: Gateway, C: Claims, K: Clock> Hand<'a, G, C, K> {
         Ok(())
     }
 
-    async fn end(&self, claim: &Claim, reset_at: Option<Timestamp>) -> Stepped<Ended> {
+    async fn end(&self, claim: &Claim, switch: Option<Switch>, reset_at: Option<Timestamp>) -> Stepped<Ended> {
         let reason = claim.reason.clone().unwrap_or_default();
         let guard = Guard::mine(&claim.rollout_id, &[Phase::RollingBack]);
         let change = Change {
+            switch,
             ended_at: Some(self.clock.now()),
             ..Change::to(Phase::RolledBack)
         };

@@ -79,6 +79,8 @@ pub struct Simulation {
     pub log: String,
     /// How far the clock goes while a function runs.
     pub invocation_time: SignedDuration,
+    /// How far the clock goes while a hook runs.
+    pub hook_time: SignedDuration,
     /// The dead man's switches that fired, and when.
     pub fired: Vec<(RolloutId, Timestamp)>,
     /// The least time that ever lay between the sweep's turn at an active rollout and the firing of its switch.
@@ -168,6 +170,7 @@ impl Simulation {
             log: String::new(),
             histories: BTreeMap::new(),
             invocation_time: SignedDuration::from_millis(200),
+            hook_time: SignedDuration::ZERO,
             fired: Vec::new(),
             least_lead: SignedDuration::MAX,
         };
@@ -342,7 +345,11 @@ impl Simulation {
             Next::Ended(end) => return self.end(name, run, end),
             Next::Invoke { function, payload } => {
                 let outcome = match self.hooks.get(&function).cloned() {
-                    Some(answer) => Ok(answer),
+                    Some(answer) => {
+                        let now = self.now() + self.hook_time;
+                        self.aws.account().now = now;
+                        Ok(answer)
+                    }
                     None => self.invoke(&functions::name(&function), payload),
                 };
                 run.execution.complete(outcome)

@@ -17,6 +17,8 @@ pub struct Clients {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// EventBridge Scheduler.
+    pub scheduler: aws_sdk_scheduler::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
 }
@@ -43,6 +45,7 @@ impl Clients {
             apigateway: client!(aws_sdk_apigateway, endpoint),
             cloudwatch: client!(aws_sdk_cloudwatch, endpoint),
             dynamodb: client!(aws_sdk_dynamodb, endpoint),
+            scheduler: client!(aws_sdk_scheduler, endpoint),
             sfn: client!(aws_sdk_sfn, endpoint),
         }
     }

@@ -103,6 +103,28 @@ impl Rollout {
         }
     }
 
+    /// What its dead man's switch is set for, as the schedule says it; `None` where there is none.
+    ///
+    /// # Errors
+    /// If EventBridge Scheduler cannot be asked.
+    pub async fn switch(&self) -> Result<Option<String>> {
+        let call = self.clients.scheduler.list_schedules().name_prefix(&self.id);
+        let found = call.send().await.map_err(failed("ListSchedules"))?.schedules;
+        let Some(schedule) = found.first() else {
+            return Ok(None);
+        };
+        let call = self.clients.scheduler.get_schedule();
+        let call = call
+            .set_name(schedule.name.clone())
+            .set_group_name(schedule.group_name.clone());
+        let schedule = call.send().await.map_err(failed("GetSchedule"))?;
+        let input = schedule.target.and_then(|target| target.input).unwrap_or_default();
+        Ok(Some(format!(
+            "{} {input}",
+            schedule.schedule_expression.unwrap_or_default()
+        )))
+    }
+
     /// Stops the execution, as a person can in the console.
     ///
     /// # Errors

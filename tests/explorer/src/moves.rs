@@ -72,11 +72,12 @@ impl Mover {
         state
     }
 
-    /// Whether everything has come to rest.
+    /// Whether everything has come to rest, and no switch is armed.
     #[must_use]
     pub fn is_at_rest(&self, state: &State) -> bool {
-        let claim = scene::claim(self.histories.account(state.world));
-        state.is_quiet() && state.watch.calm && claim.is_none_or(|claim| claim.phase.is_terminal())
+        let account = self.histories.account(state.world);
+        let ended = scene::claim(account).is_none_or(|claim| claim.phase.is_terminal());
+        state.is_quiet() && state.watch.calm && ended && account.schedules.is_empty()
     }
 
     /// Whether a task of that rollout is still running.

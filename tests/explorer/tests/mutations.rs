@@ -29,7 +29,7 @@ const CAUGHT: [(Mutation, &str, &str); 20] = [
     (Mutation::NoSwitch, "stop", "1:"),
     (Mutation::SwitchNotRecorded, "switch-next", "2:"),
     (Mutation::LateCutForgotten, "switch-next", "2:"),
-    (Mutation::NoLastDisarm, "switch-orphan", "2:"),
+    (Mutation::NoLastDisarm, "switch-orphan", "6:"),
 ];
 
 /// What the protocol says is not needed for safety, and where it would be missed first.

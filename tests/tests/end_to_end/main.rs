@@ -26,6 +26,19 @@ async fn assert_unlocked(api: &Api) -> Result<()> {
     api.deploy_to_stage().await.map(drop)
 }
 
+/// The dead man's switch is set for a stage of that API, some time ahead.
+async fn assert_armed(rollout: &Rollout, api: &Api) -> Result<()> {
+    let switch = rollout.switch().await?.unwrap_or_default();
+    let (expression, input) = switch.split_once(' ').unwrap_or_default();
+    assert!(expression.starts_with("at(20"), "{switch}");
+    let input: Value = serde_json::from_str(input).unwrap_or_default();
+    let expected = json!({
+        "RestApiId": api.id, "StageName": "prod", "PatchOperations": [{ "Op": "remove", "Path": "/canarySettings" }],
+    });
+    assert_eq!(input, expected);
+    Ok(())
+}
+
 async fn timeline(rollout: &Rollout) -> Result<Vec<String>> {
     let entries = rollout.timeline().await?;
     Ok(entries
@@ -40,8 +53,12 @@ async fn a_healthy_version_takes_over_step_by_step() -> Result<()> {
     let api = world.fashionflow("healthy").await?;
     let load = Load::start(&api, 40);
     let rollout = world.start_rollout(&quick(&api, "recommendation-v2")).await?;
+    let advanced = |entry: &serin_local::Entry| entry.by == "advance";
+    rollout.entry("the first step", PATIENCE, advanced).await?;
+    assert_armed(&rollout, &api).await?;
     let end = rollout.end(PATIENCE).await?;
     assert_eq!(end.status, "SUCCEEDED", "{}: {}", end.error, end.cause);
+    assert_eq!(rollout.switch().await?, None, "the switch is gone");
     assert_eq!(end.output["result"]["variables"]["alias"], "recommendation-v2");
 
     let promoted = load.elapsed();
@@ -86,6 +103,7 @@ async fn a_broken_version_is_taken_back_by_its_alarm() -> Result<()> {
         end.cause
     );
     assert!(end.cause.contains(&api.alarm("canary-5xx")), "{}", end.cause);
+    assert_eq!(rollout.switch().await?, None, "the switch is gone");
     assert!(
         load.total().of("recommendation-v3").responses > 0,
         "the canary did have traffic"
@@ -144,6 +162,10 @@ async fn a_stopped_execution_leaves_the_stage_at_its_baseline() -> Result<()> {
         (after.deployment_id, after.variables),
         (before.deployment_id, before.variables)
     );
+    until("the end of its switch", PATIENCE, || async {
+        Ok(rollout.switch().await?.is_none())
+    })
+    .await?;
     let told = timeline(&rollout).await?;
     assert!(
         told.iter()

@@ -56,6 +56,10 @@ fn assert_safe(world: &Simulation, what: &str) {
         );
     }
     assert!(
+        world.aws.account().schedules.is_empty() && world.fired.is_empty(),
+        "{what}: a switch is left, or fired"
+    );
+    assert!(
         world.aws.account().guards.is_empty(),
         "{what}: alarms still point at the stage"
     );

@@ -9,3 +9,4 @@ mod healthy;
 mod people;
 mod races;
 mod refusals;
+mod switch;

@@ -154,7 +154,7 @@ impl<G: Gateway, C: Claims, A: Alarms, S: DeadMansSwitch, K: Clock> Begin<'_, G,
         }
     }
 
-    /// Sets the dead man's switch as the claim says, or later if that was long ago. Without it there is no canary (ADR 0009).
+    /// Sets the dead man's switch as the claim says, or later if that was long ago. Without it there is no canary (ADR 0010).
     async fn arm(&self, request: &Request, claim: &Claim, recorded: Switch) -> Stepped<Switch> {
         let Switch::Armed(at) = recorded else {
             return Ok(recorded); // The baseline is from a version of Serin that knows no switch.

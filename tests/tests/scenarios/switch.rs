@@ -1,0 +1,436 @@
+//! The dead man's switch: what is left when Serin as a whole goes away, and that it is never in the way while it is there.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use serin_core::{
+    alarm::AlarmState,
+    claim::Phase,
+    switch::Switch,
+    timing::{FREE_AFTER, SWEEP_REACTION, SWITCH_OVER},
+};
+use serin_steps::{
+    fakes::{Fault, NewCanary},
+    ports::CallError,
+};
+use serin_tests::{
+    machine::End,
+    simulation::{API, Simulation, execution_event, hook_arn},
+};
+
+const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
+const DAY: i64 = 86_400;
+/// The margin of a usual plan, in seconds.
+const MARGIN: i64 = 5_430;
+
+fn short() -> Value {
+    json!({ "restApiId": API, "stageName": "prod", "plan": "Canary10Percent5Minutes", "finalBakeSeconds": 60 })
+}
+
+fn release(steps: &Value, more: &Value) -> Value {
+    let mut request = json!({ "restApiId": API, "stageName": "prod", "plan": { "steps": steps } });
+    for (name, value) in more.as_object().unwrap() {
+        request[name] = value.clone();
+    }
+    request
+}
+
+fn refused() -> CallError {
+    CallError::Rejected("AccessDeniedException".to_owned())
+}
+
+/// How often functions called that operation.
+fn calls(world: &Simulation, operation: &str) -> usize {
+    let account = world.aws.account();
+    account.calls.iter().filter(|call| **call == operation).count()
+}
+
+/// Nothing of Serin's runs any more: no execution, no sweep, no event.
+fn go_away(world: &mut Simulation, name: &str) {
+    world.stop(name);
+    world.aws.account().ended_executions.clear();
+}
+
+fn wait(world: &mut Simulation, seconds: i64) {
+    let from = world.now().duration_since(world.moments[0].at).as_secs();
+    world.at(from + seconds, |_| {});
+    world.run();
+}
+
+/// No switch is armed, none has fired, and the claim knows that.
+fn assert_nothing_left(world: &Simulation, what: &str) {
+    assert!(world.aws.account().schedules.is_empty(), "{what}");
+    assert_eq!(world.fired, [], "{what}");
+    if let Some(claim) = world.claim() {
+        assert_eq!(claim.switch, Switch::Silent, "{what}");
+        assert_eq!(
+            claim.free_at(),
+            claim.ended_at.map(|ended| ended + FREE_AFTER),
+            "{what}: the next rollout waits for the drain alone"
+        );
+    }
+}
+
+// --- Serin goes away ---
+
+#[test]
+fn when_all_of_serin_is_gone_the_switch_takes_the_canary_to_zero() {
+    let mut world = Simulation::new().without_sweep();
+    world.start("a", short());
+    world.at(100, |world| go_away(world, "a"));
+    wait(&mut world, 3 * 3600);
+    let (rollout, at) = world.fired.first().unwrap();
+    assert_eq!(rollout.as_str(), "a");
+    assert_eq!(at.duration_since(world.moments[0].at).as_secs(), MARGIN);
+    assert_eq!(world.shares(), ["-", "0", "10", "-"]);
+    assert!(world.can_be_deployed_to());
+    assert_eq!(world.phase(), Some(Phase::Shifting), "nobody has touched the claim");
+}
+
+#[test]
+fn a_switch_that_was_pushed_fires_a_margin_after_the_push() {
+    let mut world = Simulation::new().without_sweep();
+    world.start(
+        "a",
+        release(&json!([{ "percent": 5, "bakeSeconds": 20_000 }]), &json!({})),
+    );
+    world.at(9_000, |world| go_away(world, "a"));
+    wait(&mut world, 6 * 3600);
+    let pushed = calls(&world, "UpdateSchedule");
+    assert_eq!(pushed, 3, "once in each half of a margin");
+    let (_, at) = world.fired.first().unwrap();
+    let silent = at.duration_since(world.moments[0].at).as_secs() - 9_000;
+    assert!(
+        (MARGIN / 2..=MARGIN).contains(&silent),
+        "{silent} s after the last sign of life"
+    );
+    assert_eq!(world.stage().canary, None);
+}
+
+#[test]
+fn when_serin_comes_back_the_rollout_ends_and_the_next_waits_until_the_switch_is_silent() {
+    let mut world = Simulation::new().without_sweep();
+    world.start("a", short());
+    world.at(100, |world| go_away(world, "a"));
+    world.at(MARGIN + 600, |world| {
+        world.invoke("sweep", Value::Null).unwrap();
+        assert_eq!(world.phase(), Some(Phase::RolledBack));
+        assert!(matches!(world.claim().unwrap().switch, Switch::Cut(_)));
+    });
+    // What it began is still on its way when the next rollout is tried again and again.
+    world.at(MARGIN + 1_000, |world| world.start("b", short()));
+    world.at(MARGIN + 600 + SWITCH_OVER.as_secs(), |world| world.start("c", short()));
+    world.run();
+    let (error, cause) = world.failure("b");
+    assert_eq!(error, "StageDraining");
+    assert!(cause.contains("looked after until 2026-03-01T05:43"), "{cause}");
+    assert!(matches!(world.ended("c"), End::Succeeded(_)), "{:?}", world.ended("c"));
+}
+
+#[test]
+fn a_rollback_that_serin_may_not_make_is_made_by_the_switch() {
+    let mut world = Simulation::new();
+    world.start("a", short());
+    world.at(100, |world| {
+        world.set_alarm(CANARY, AlarmState::Alarm);
+        for operation in ["UpdateStage", "GetStage"] {
+            world.aws.break_operation(operation, refused());
+        }
+    });
+    wait(&mut world, 3 * 3600);
+    assert_eq!(world.failure("a").0, "NeedsHuman");
+    assert_eq!(world.fired.len(), 1, "it acts by a role of its own");
+    assert_eq!(world.stage().canary, None);
+    assert!(world.can_be_deployed_to());
+}
+
+// --- Serin is there ---
+
+/// Plans of every pace, with people and hooks that take their time.
+fn slow_rollouts() -> Vec<(&'static str, Value)> {
+    let approval =
+        json!([{ "percent": 5, "bakeSeconds": 600, "approval": true }, { "percent": 50, "bakeSeconds": 600 }]);
+    let hooks = json!({ "beforeTraffic": hook_arn("serin-hook-slow"), "afterPromotion": hook_arn("serin-hook-slow") });
+    let many: Vec<_> = (1..=100)
+        .map(|share| json!({ "percent": share, "bakeSeconds": 3_600, "approval": share < 5 }))
+        .collect();
+    vec![
+        ("the default plan", json!({ "restApiId": API, "stageName": "prod" })),
+        (
+            "a long bake",
+            release(
+                &json!([{ "percent": 5, "bakeSeconds": 3 * DAY }]),
+                &json!({ "tickSeconds": 600 }),
+            ),
+        ),
+        (
+            "a person who takes days",
+            release(&approval, &json!({ "approvalTimeoutSeconds": 5 * DAY })),
+        ),
+        (
+            "hooks that take a quarter of an hour",
+            release(&approval, &json!({ "hooks": hooks, "approvalTimeoutSeconds": 5 * DAY })),
+        ),
+        (
+            "a hundred steps",
+            release(&json!(many), &json!({ "approvalTimeoutSeconds": 2 * DAY })),
+        ),
+        (
+            "a long final bake",
+            release(
+                &json!([{ "percent": 5, "bakeSeconds": 60 }]),
+                &json!({ "finalBakeSeconds": 2 * DAY }),
+            ),
+        ),
+        (
+            "no canary at all",
+            json!({ "restApiId": API, "stageName": "prod", "plan": "AllAtOnce" }),
+        ),
+    ]
+}
+
+#[test]
+fn a_healthy_rollout_never_loses_its_canary_to_the_switch() {
+    for (what, request) in slow_rollouts() {
+        let mut world = Simulation::new();
+        world.hook("serin-hook-slow", json!({ "outcome": "pass" }));
+        world.hook_time = SignedDuration::from_mins(15);
+        world.start("a", request);
+        for day in 1..=9 {
+            world.at(day * DAY * 9 / 10, |world| {
+                let approval = json!({ "rolloutId": "a", "instruction": "approve", "by": "mira", "reason": "fine" });
+                let _ = world.invoke("instruct", approval); // Refused where nobody is asked.
+            });
+        }
+        world.run();
+        assert!(
+            matches!(world.ended("a"), End::Succeeded(_)),
+            "{what}: {:?}",
+            world.ended("a")
+        );
+        assert!(
+            world.least_lead >= SWEEP_REACTION,
+            "{what}: the sweep has only {:#} before the switch fires",
+            world.least_lead
+        );
+        assert_nothing_left(&world, what);
+        let looks = calls(&world, "GetMetricData").max(1);
+        assert!(
+            calls(&world, "UpdateSchedule") * 2 <= looks.max(4),
+            "{what}: pushed too often"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_of_the_switch_however_a_rollout_ends() {
+    type Story = fn(&mut Simulation);
+    let stories: [(&str, Story); 7] = [
+        ("finished", |_| {}),
+        ("an alarm while shifting", |world| world.alarm_at(100, CANARY)),
+        ("an alarm while promoted", |world| {
+            world.alarm_at(330, "serin-a1b2c3-prod-stage-5xx")
+        }),
+        ("stopped", |world| world.at(200, |world| world.stop("a"))),
+        ("an alarm that was on before", |world| {
+            world.set_alarm(CANARY, AlarmState::Alarm)
+        }),
+        ("stopped while preparing", |world| {
+            world.aws.fail_next("CreateSchedule", Fault::CrashAfter);
+            world.at(1, |world| world.stop("a"));
+        }),
+        ("somebody else's canary", |world| {
+            let ten = serin_core::percent::Percent::parse("10").map(NewCanary::at);
+            world
+                .aws
+                .account()
+                .api(API)
+                .unwrap()
+                .create_deployment("theirs", Some("prod"), ten)
+                .unwrap();
+        }),
+    ];
+    for (what, story) in stories {
+        let mut world = Simulation::new();
+        story(&mut world);
+        world.start("a", short());
+        world.run();
+        assert_nothing_left(&world, what);
+    }
+}
+
+#[test]
+fn a_refused_rollout_never_had_a_switch() {
+    let mut world = Simulation::new();
+    world.set_alarm(CANARY, AlarmState::Alarm);
+    world.start("a", short());
+    world.run();
+    assert_eq!(world.failure("a").0, "InvalidInput");
+    assert_eq!(calls(&world, "CreateSchedule"), 0);
+}
+
+#[test]
+fn the_switch_is_armed_before_the_canary_is_attached_and_gone_before_the_final_bake() {
+    let mut world = Simulation::new();
+    world.start("a", short());
+    world.run();
+    let order: Vec<_> = world.aws.account().calls.clone();
+    let first = |operation: &str| order.iter().position(|call| *call == operation).unwrap();
+    assert!(first("CreateSchedule") < first("UpdateStage"));
+    let (_, promote) = world
+        .invocations
+        .iter()
+        .find(|(function, _)| function == "promote")
+        .unwrap();
+    assert!(promote.contains(&"DeleteSchedule"), "{promote:?}");
+}
+
+// --- The next rollout ---
+
+#[test]
+fn a_switch_that_cannot_be_taken_away_keeps_the_next_rollout_off_the_stage() {
+    let mut world = Simulation::new();
+    world.aws.break_operation("DeleteSchedule", refused());
+    world.start("a", short());
+    world.at(1_000, |world| world.start("b", short()));
+    world.at(2_000, |world| world.aws.mend_operation("DeleteSchedule"));
+    world.at(2_200, |world| world.start("c", short()));
+    world.run();
+    assert!(
+        matches!(world.ended("a"), End::Succeeded(_)),
+        "a promotion does not wait for it"
+    );
+    let (error, cause) = world.failure("b");
+    assert_eq!(error, "StageDraining");
+    assert!(
+        cause.contains("until the sweep has taken its dead man's switch away"),
+        "{cause}"
+    );
+    assert!(matches!(world.ended("c"), End::Succeeded(_)), "{:?}", world.ended("c"));
+    assert_nothing_left(&world, "after c");
+}
+
+#[test]
+fn a_switch_that_was_armed_behind_the_rollback_s_back_is_found_by_the_sweep() {
+    let mut world = Simulation::new();
+    // An attempt of begin that hangs just before it arms, and is answered after the rollback.
+    world.aws.fail_next("CreateSchedule", Fault::CrashBefore);
+    world.start("a", short());
+    world.at(1, |world| world.stop("a"));
+    world.at(2, |world| {
+        let stopped = execution_event("a", "ABORTED");
+        world.invoke("rollback", stopped).unwrap();
+        assert_eq!(world.phase(), Some(Phase::RolledBack));
+        let claim = world.claim().unwrap();
+        let Switch::Armed(at) = claim.switch else {
+            panic!("{:?}", claim.switch)
+        };
+        world.aws.account().arm(&claim.rollout_id, &claim.stage, at);
+        assert!(
+            !claim.is_free(world.now() + FREE_AFTER),
+            "not before the sweep has been there"
+        );
+    });
+    world.at(300, |world| world.start("b", short()));
+    world.run();
+    assert!(matches!(world.ended("b"), End::Succeeded(_)), "{:?}", world.ended("b"));
+    assert_nothing_left(&world, "after b");
+}
+
+// --- The scheduler fails ---
+
+#[test]
+fn without_a_switch_there_is_no_canary() {
+    let mut world = Simulation::new();
+    world.aws.break_operation("CreateSchedule", refused());
+    world.start("a", short());
+    world.run();
+    let (error, cause) = world.failure("a");
+    assert_eq!(error, "RolledBack");
+    assert_eq!(
+        cause,
+        "Rejected: refused: the dead man's switch could not be armed: AccessDeniedException".replace("refused: ", "")
+    );
+    assert_eq!(calls(&world, "UpdateStage"), 0, "the stage was never touched");
+    assert_nothing_left(&world, "refused");
+}
+
+#[test]
+fn a_scheduler_that_is_away_for_a_moment_delays_a_rollout_and_does_not_end_it() {
+    for fault in [
+        Fault::Fails(CallError::Throttled("ThrottlingException".to_owned())),
+        Fault::Fails(CallError::Unavailable("503".to_owned())),
+        Fault::AnswerLost,
+        Fault::CrashBefore,
+        Fault::CrashAfter,
+    ] {
+        let mut world = Simulation::new();
+        world.aws.fail_next("CreateSchedule", fault.clone());
+        world.start("a", short());
+        world.run();
+        assert!(
+            matches!(world.ended("a"), End::Succeeded(_)),
+            "{fault:?}: {:?}",
+            world.ended("a")
+        );
+        assert_nothing_left(&world, &format!("{fault:?}"));
+    }
+}
+
+#[test]
+fn a_push_that_fails_is_repeated_at_the_next_look() {
+    let mut world = Simulation::new();
+    world.start(
+        "a",
+        release(&json!([{ "percent": 5, "bakeSeconds": 8_000 }]), &json!({})),
+    );
+    for error in [refused(), CallError::NotFound("gone for a moment".to_owned())] {
+        world.aws.fail_next("UpdateSchedule", Fault::Fails(error));
+    }
+    world.aws.fail_next("UpdateSchedule", Fault::AnswerLost);
+    world.run();
+    assert!(matches!(world.ended("a"), End::Succeeded(_)), "{:?}", world.ended("a"));
+    assert!(calls(&world, "UpdateSchedule") >= 4);
+    assert_nothing_left(&world, "pushed in the end");
+}
+
+#[test]
+fn a_rollout_that_nobody_can_push_for_loses_its_canary_and_is_rolled_back() {
+    let mut world = Simulation::new();
+    world.aws.break_operation("UpdateSchedule", refused());
+    world.start(
+        "a",
+        release(&json!([{ "percent": 5, "bakeSeconds": 20_000 }]), &json!({})),
+    );
+    world.run();
+    assert_eq!(world.fired.len(), 1);
+    let (error, cause) = world.failure("a");
+    assert_eq!(error, "RolledBack");
+    assert!(cause.starts_with("the stage was changed by somebody else"), "{cause}");
+    assert_eq!(world.stage().canary, None);
+}
+
+#[test]
+fn a_scheduler_that_does_not_answer_stops_neither_promotion_nor_rollback() {
+    for alarm in [false, true] {
+        let mut world = Simulation::new();
+        world
+            .aws
+            .break_operation("DeleteSchedule", CallError::Unavailable("no answer".to_owned()));
+        world.start("a", short());
+        if alarm {
+            world.alarm_at(100, CANARY);
+        }
+        world.at(1_000, move |world| {
+            let phase = if alarm { Phase::RolledBack } else { Phase::Finished };
+            assert_eq!(world.phase(), Some(phase));
+            assert!(
+                matches!(world.claim().unwrap().switch, Switch::Armed(_)),
+                "and the claim says so"
+            );
+            world.aws.mend_operation("DeleteSchedule");
+        });
+        world.run();
+        assert_nothing_left(&world, "the sweep has made up for it");
+        assert_eq!(world.stage().canary, None);
+    }
+}

@@ -12,7 +12,7 @@ use serin_steps::ports::CallError;
 use serin_tests::cfn::{Template, entries, text};
 use serin_tests::payloads::{FUNCTIONS, events, prepared};
 use serin_tests::permissions::{CONTROLLER, Permission, granted, needed, of_managed_policy, of_role};
-use serin_tests::simulation::{API, Simulation, prod};
+use serin_tests::simulation::{API, Simulation};
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 
@@ -123,7 +123,9 @@ fn late_switch(world: &mut Simulation) {
     world.at(700, |world| {
         let soon = world.now() + SWEEP_REACTION;
         let mut account = world.aws.account();
-        account.claims.get_mut(&prod()).unwrap().switch = Switch::Armed(soon);
+        for claim in account.claims.values_mut() {
+            claim.switch = Switch::Armed(soon);
+        }
         drop(account);
         let lost = Fault::Fails(CallError::Unavailable("lost".to_owned()));
         world.aws.fail_next("DeleteSchedule", lost);

@@ -37,18 +37,28 @@ impl Switch {
     #[must_use]
     pub fn cut(self, now: Timestamp) -> Self {
         match self {
-            Self::Armed(at) if now < earlier(at, SWITCH_HEEDS) => Self::Silent,
-            Self::Armed(_) => Self::Cut(now),
+            Self::Armed(_) if self.may_have_fired(now) => Self::Cut(now),
+            Self::Armed(_) => Self::Silent,
             Self::Silent | Self::Cut(_) => self,
         }
     }
 
-    /// What it is to be pushed to by a rollout that is looked at `now`: nothing before half of its margin is gone.
+    /// Whether it has fired, or fires whatever is done to it now.
+    #[must_use]
+    pub fn may_have_fired(self, now: Timestamp) -> bool {
+        match self {
+            Self::Armed(at) => now >= earlier(at, SWITCH_HEEDS),
+            Self::Silent | Self::Cut(_) => false,
+        }
+    }
+
+    /// What it is to be pushed to by a rollout that is looked at `now`: nothing before half of its margin is gone. Nothing
+    /// either once it may have fired: to set it again would make the claim forget what it has begun.
     #[must_use]
     pub fn due(self, plan: &Plan, now: Timestamp) -> Option<Timestamp> {
         let half = reach(plan);
         match self {
-            Self::Armed(at) if at < later(now, half) => Some(set_for(plan, now)),
+            Self::Armed(at) if at < later(now, half) && !self.may_have_fired(now) => Some(set_for(plan, now)),
             Self::Silent | Self::Armed(_) | Self::Cut(_) => None,
         }
     }
@@ -160,6 +170,13 @@ mod tests {
             Switch::Armed(set).due(&plan, at(half + 1)),
             Some(set_for(&plan, at(half + 1)))
         );
+        let last = set - SWITCH_HEEDS;
+        assert!(
+            Switch::Armed(set)
+                .due(&plan, last - SignedDuration::from_secs(1))
+                .is_some()
+        );
+        assert_eq!(Switch::Armed(set).due(&plan, last), None, "it may have fired");
         assert_eq!(Switch::Cut(set).due(&plan, at(half + 1)), None);
     }
 

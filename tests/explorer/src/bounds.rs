@@ -97,7 +97,7 @@ fn switches() -> Vec<Bound> {
     vec![
         Bound::new("switch", away, NOTHING.aways(1).crashes(1)),
         Bound::new("switch-lost", lost, NOTHING.aways(1).losses(1).refusals(1)),
-        Bound::new("switch-orphan", orphan, NOTHING.aways(1).unknowns(1)),
+        Bound::new("switch-orphan", orphan, NOTHING.aways(1).unknowns(1).alarms(1)),
         Bound::new("switch-next", next, NOTHING.aways(1)).then(Second::AfterTheFirst),
     ]
 }

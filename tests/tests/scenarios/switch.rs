@@ -6,7 +6,7 @@ use serin_core::{
     alarm::AlarmState,
     claim::Phase,
     switch::Switch,
-    timing::{FREE_AFTER, SWEEP_REACTION, SWITCH_OVER},
+    timing::{FREE_AFTER, SWEEP_REACTION, SWITCH_HEEDS, SWITCH_OVER},
 };
 use serin_steps::{
     fakes::{Fault, NewCanary},
@@ -14,7 +14,7 @@ use serin_steps::{
 };
 use serin_tests::{
     machine::End,
-    simulation::{API, Simulation, execution_event, hook_arn},
+    simulation::{API, Simulation, execution_event, hook_arn, prod},
 };
 
 const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
@@ -228,11 +228,11 @@ fn nothing_is_left_of_the_switch_however_a_rollout_ends() {
         ("finished", |_| {}),
         ("an alarm while shifting", |world| world.alarm_at(100, CANARY)),
         ("an alarm while promoted", |world| {
-            world.alarm_at(330, "serin-a1b2c3-prod-stage-5xx")
+            world.alarm_at(330, "serin-a1b2c3-prod-stage-5xx");
         }),
         ("stopped", |world| world.at(200, |world| world.stop("a"))),
         ("an alarm that was on before", |world| {
-            world.set_alarm(CANARY, AlarmState::Alarm)
+            world.set_alarm(CANARY, AlarmState::Alarm);
         }),
         ("stopped while preparing", |world| {
             world.aws.fail_next("CreateSchedule", Fault::CrashAfter);
@@ -334,6 +334,45 @@ fn a_switch_that_was_armed_behind_the_rollback_s_back_is_found_by_the_sweep() {
     world.run();
     assert!(matches!(world.ended("b"), End::Succeeded(_)), "{:?}", world.ended("b"));
     assert_nothing_left(&world, "after b");
+}
+
+/// Once it may have fired, to set it again would only make the claim forget what it has begun.
+#[test]
+fn a_switch_that_may_have_fired_is_not_set_again() {
+    let mut world = Simulation::new();
+    world.start("a", short());
+    world.at(100, |world| {
+        let soon = world.now() + SWITCH_HEEDS;
+        let mut account = world.aws.account();
+        account.schedules.get_mut(&"a".into()).unwrap().at = soon;
+        account.claims.get_mut(&prod()).unwrap().switch = Switch::Armed(soon);
+    });
+    world.run();
+    assert_eq!(calls(&world, "UpdateSchedule"), 0);
+    assert_eq!(world.failure("a").0, "RolledBack");
+    let claim = world.claim().unwrap();
+    assert!(matches!(claim.switch, Switch::Cut(_)), "{:?}", claim.switch);
+    let ended = claim.ended_at.unwrap();
+    assert!(!claim.is_free(ended + FREE_AFTER) && claim.is_free(ended + SWITCH_OVER + FREE_AFTER));
+}
+
+#[test]
+fn a_begin_that_was_left_alone_for_too_long_attaches_nothing() {
+    let mut world = Simulation::new().without_sweep();
+    world.aws.fail_next("CreateSchedule", Fault::CrashAfter);
+    world.start("a", short());
+    world.at(2, |world| {
+        let long = world.now() + SignedDuration::from_secs(MARGIN);
+        world.aws.account().now = long;
+    });
+    world.run();
+    let (error, cause) = world.failure("a");
+    assert_eq!(error, "RolledBack");
+    assert!(
+        cause.contains("was left alone for so long that its dead man's switch"),
+        "{cause}"
+    );
+    assert_eq!(calls(&world, "UpdateStage"), 0);
 }
 
 // --- The scheduler fails ---

@@ -159,7 +159,14 @@ impl<G: Gateway, C: Claims, A: Alarms, S: DeadMansSwitch, K: Clock> Begin<'_, G,
         let Switch::Armed(at) = recorded else {
             return Ok(recorded); // The baseline is from a version of Serin that knows no switch.
         };
-        let at = recorded.due(&request.plan, self.clock.now()).unwrap_or(at);
+        let now = self.clock.now();
+        if recorded.may_have_fired(now) {
+            return Err(StepError::Rejected(format!(
+                "rollout {} was left alone for so long that its dead man's switch, set for {at:.0}, may have fired",
+                self.rollout_id
+            )));
+        }
+        let at = recorded.due(&request.plan, now).unwrap_or(at);
         let armed = self.switches.arm(&claim.rollout_id, &claim.stage, at).await;
         armed.map_err(|error| error.about("the dead man's switch could not be armed"))?;
         Ok(Switch::Armed(at))

@@ -28,14 +28,15 @@ impl Account {
         self.schedules.insert(rollout.clone(), schedule);
     }
 
-    /// UpdateSchedule.
+    /// UpdateSchedule. One that has fired is there for as long as what it has begun goes on, so it is set again.
     ///
     /// # Errors
     /// Where there is none.
     pub fn push(&mut self, rollout: &RolloutId, at: Timestamp) -> Called<()> {
-        let schedule = self.schedules.get_mut(rollout);
+        let schedule = self.schedules.get(rollout).or_else(|| self.fired.get(rollout));
         let missing = || CallError::NotFound(format!("Schedule {rollout} does not exist."));
-        schedule.ok_or_else(missing)?.at = at;
+        let stage = schedule.ok_or_else(missing)?.stage.clone();
+        self.arm(rollout, &stage, at);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run |
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check end-to-end build deploy explore chaos fuzz bench-lambda bench-decisions audit local tools checks format clean
+.PHONY: help demo test check end-to-end build deploy explore chaos storm fuzz bench-lambda bench-decisions audit local tools checks format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ explore: ## Search every order of the steps' calls, in deeper bounds than `make 
 
 chaos: tools local ## Break it while it runs, 30 times; SEED=N ROUNDS=N repeat what was printed
 	@cargo run --quiet --locked --package serin-chaos -- $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+storm: tools local ## One alarm for STAGES=N (60) stages, under API Gateway's limit of management calls
+	@cargo run --quiet --locked --package serin-chaos -- --storm $(or $(STAGES),60)
 
 fuzz: checks ## Feed what parses TARGET (trigger, request, analysis, instruct, document) with anything, for SECONDS
 	@infra/fuzz.sh $(CHECKS)/cargo-fuzz "$(TARGET)" "$(SECONDS)"

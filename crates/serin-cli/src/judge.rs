@@ -30,46 +30,42 @@ const HELP: &str = include_str!("judge.txt");
 
 /// Runs the command with what stands after its name.
 pub(crate) fn run(arguments: Parser, out: &mut impl Write) -> Result<Outcome, CliError> {
-    let Some(Options { file, json }) = options(arguments)? else {
+    let Some(Options { file, json, exit_code }) = options(arguments)? else {
         return show(out, HELP);
     };
     let input = Input::read(&file)?;
     let name = input.name;
     let counted = request::parse_counts(&input.value).map_err(|faults| CliError::Faults { name, faults })?;
-    if json {
+    let last = if json {
         lines(&counted, out)
     } else {
         table(&counted, out)
-    }
+    }?;
+    let is_harmful = exit_code && last == Some(Decision::RollBack);
+    Ok(if is_harmful { Outcome::Harmful } else { Outcome::Fine })
 }
 
 struct Options {
     file: OsString,
     json: bool,
+    exit_code: bool,
 }
 
 /// `None` where help is wanted.
 fn options(mut arguments: Parser) -> Result<Option<Options>, CliError> {
     let usage = |what: String| CliError::Usage { what, command: "judge" };
-    let (mut file, mut json) = (None, false);
+    let (mut file, mut json, mut exit_code) = (None, false, false);
     while let Some(argument) = arguments.next().map_err(|error| usage(error.to_string()))? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Long("json") => json = true,
+            Arg::Long("exit-code") => exit_code = true,
             Arg::Value(value) if file.is_none() => file = Some(value),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(usage(argument.unexpected().to_string())),
         }
     }
     let file = file.ok_or_else(|| usage("a file with counts is missing; - is the standard input".to_owned()))?;
-    Ok(Some(Options { file, json }))
-}
-
-fn outcome(last: Option<Decision>) -> Outcome {
-    if last == Some(Decision::RollBack) {
-        Outcome::Harmful
-    } else {
-        Outcome::Fine
-    }
+    Ok(Some(Options { file, json, exit_code }))
 }
 
 /// A window's line.
@@ -107,8 +103,8 @@ impl Line {
     }
 }
 
-/// One line of JSON for each window.
-fn lines(counted: &Counted, out: &mut impl Write) -> Result<Outcome, CliError> {
+/// One line of JSON for each window; what the last of them decided.
+fn lines(counted: &Counted, out: &mut impl Write) -> Result<Option<Decision>, CliError> {
     let mut last = None;
     for (ruling, number) in rulings(&counted.analysis, &counted.windows).zip(1_u32..) {
         last = Some(ruling.decision);
@@ -116,10 +112,11 @@ fn lines(counted: &Counted, out: &mut impl Write) -> Result<Outcome, CliError> {
         serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
         writeln!(out)?;
     }
-    Ok(outcome(last))
+    Ok(last)
 }
 
-fn table(counted: &Counted, out: &mut impl Write) -> Result<Outcome, CliError> {
+/// A table; what the last window decided.
+fn table(counted: &Counted, out: &mut impl Write) -> Result<Option<Decision>, CliError> {
     let head = [
         "window",
         "canary",
@@ -151,7 +148,7 @@ fn table(counted: &Counted, out: &mut impl Write) -> Result<Outcome, CliError> {
     for line in table.lines() {
         writeln!(out, "{line}")?;
     }
-    Ok(outcome(last))
+    Ok(last)
 }
 
 fn row(number: u32, window: &Window, ruling: &Ruling) -> [String; 7] {

@@ -29,10 +29,10 @@ Options:
   -V, --version   Show the version
 
 Exit codes:
-  0   nothing speaks against the canary
+  0   answered
   1   the answer could not be written
   2   the command line or the input is wrong; every fault is listed, nothing was judged
-  3   there is evidence of harm: a rollout would be rolled back
+  3   only with judge --exit-code: evidence of harm, a rollout would be rolled back
 
 A rollout is started with the AWS CLI: README.md.
 ";
@@ -42,7 +42,7 @@ A rollout is started with the AWS CLI: README.md.
 enum Outcome {
     /// Nothing that a script has to know.
     Fine,
-    /// A rollout would be rolled back.
+    /// A rollout would be rolled back, and the script has asked.
     Harmful,
 }
 

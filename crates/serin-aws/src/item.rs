@@ -29,6 +29,11 @@ pub(crate) fn millis(time: Timestamp) -> AttributeValue {
     AttributeValue::N(time.as_millisecond().to_string())
 }
 
+fn time_of_millis(value: &AttributeValue) -> Option<Timestamp> {
+    let millis = value.as_n().ok()?.parse().ok()?;
+    Timestamp::from_millisecond(millis).ok()
+}
+
 /// A stage's claim.
 pub(crate) fn claim_key(stage: &StageId) -> Item {
     key(format!("STAGE#{}#{}", stage.rest_api_id, stage.stage_name), "CLAIM")
@@ -120,11 +125,7 @@ impl<'a> Texts<'a> {
 pub(crate) fn claim(item: &Item) -> Called<Claim> {
     let texts = Texts(item);
     let phase = texts.required("phase")?;
-    let number = |name: &str| {
-        item.get(name)
-            .and_then(|value| value.as_n().ok())
-            .and_then(|text| text.parse().ok())
-    };
+    let awaiting = item.get("awaiting").and_then(|step| step.as_n().ok());
     Ok(Claim {
         stage: texts.stage()?,
         rollout_id: texts.required("rolloutId")?.into(),
@@ -139,20 +140,26 @@ pub(crate) fn claim(item: &Item) -> Called<Claim> {
         percent: texts.json("percent")?.unwrap_or_default(),
         alarms: texts.json("alarms")?.unwrap_or_default(),
         next_beat_by: texts.time("nextBeatBy")?,
-        awaiting: number("awaiting").and_then(|step: i64| usize::try_from(step).ok()),
+        awaiting: awaiting.and_then(|step| step.parse().ok()),
         instruction: texts.json("instruction")?,
         reason: texts.optional("reason").map(str::to_owned),
-        switch: switch(&texts, number("switchCutAt"))?,
-        ended_at: number("endedAt").and_then(|millis| Timestamp::from_millisecond(millis).ok()),
+        switch: switch(item),
+        ended_at: item.get("endedAt").and_then(time_of_millis),
     })
 }
 
-fn switch(texts: &Texts<'_>, cut_at: Option<i64>) -> Called<Switch> {
-    if texts.optional("switchArmedFor").is_some() {
-        return Ok(Switch::Armed(texts.time("switchArmedFor")?));
+/// A switch whose time cannot be read counts as one that is armed and may have fired: such a claim can be rolled back like any
+/// other, its switch is taken away, and the next rollout waits for what it may have begun.
+fn switch(item: &Item) -> Switch {
+    let unreadable = Switch::Armed(Timestamp::MIN);
+    if let Some(armed) = item.get("switchArmedFor") {
+        let time = armed.as_s().ok().and_then(|text| text.parse().ok());
+        return time.map_or(unreadable, Switch::Armed);
     }
-    let cut_at = cut_at.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    Ok(cut_at.map_or(Switch::Silent, Switch::Cut))
+    let Some(cut) = item.get("switchCutAt") else {
+        return Switch::Silent;
+    };
+    time_of_millis(cut).map_or(unreadable, Switch::Cut)
 }
 
 /// Reads which stage an alarm guards.

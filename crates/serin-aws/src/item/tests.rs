@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 
 const SECRET: &str = "hunter2 {do not log}";
+const SET_FOR: &str = "2026-03-01T04:30:00Z";
 
 /// The claim of a rollout that is at its second step, with everything that a claim can have.
 fn item() -> Item {
@@ -35,11 +36,15 @@ fn item() -> Item {
         ("alarms", alarms.to_string()),
         ("instruction", instruction.to_string()),
         ("reason", "an alarm".to_owned()),
+        ("switchArmedFor", SET_FOR.to_owned()),
         ("watched", "yes".to_owned()),
     ];
     let mut item: Item = texts.map(|(name, value)| (name.to_owned(), text(value))).into();
     item.insert("awaiting".to_owned(), AttributeValue::N("1".to_owned()));
-    item.insert("endedAt".to_owned(), AttributeValue::N("1772335440000".to_owned()));
+    // Nobody writes both of a switch's attributes; here is all that can be.
+    for name in ["endedAt", "switchCutAt"] {
+        item.insert(name.to_owned(), AttributeValue::N("1772335440000".to_owned()));
+    }
     item
 }
 
@@ -72,6 +77,7 @@ fn an_item_with_everything_is_read_whole() {
     assert!(claim.baseline.is_some() && claim.instruction.is_some() && claim.ended_at.is_some());
     assert_eq!((claim.alarms.len(), claim.awaiting), (1, Some(1)));
     assert_eq!(claim.percent.to_string(), "25");
+    assert_eq!(claim.switch, Switch::Armed(SET_FOR.parse().unwrap()));
 }
 
 #[test]
@@ -79,7 +85,36 @@ fn a_new_claim_is_read_back_as_it_was_written() {
     let mut first = claim(&item()).unwrap();
     (first.phase, first.from, first.deployment_id, first.baseline) = (Phase::Preparing, None, None, None);
     (first.awaiting, first.instruction, first.reason, first.ended_at) = (None, None, None, None);
+    first.switch = Switch::Silent;
     assert_eq!(claim(&claim_item(&first)), Ok(first));
+}
+
+#[test]
+fn a_switch_that_cannot_be_read_counts_as_one_that_may_have_fired() {
+    let now: Timestamp = SET_FOR.parse().unwrap();
+    let number = |text: &str| AttributeValue::N(text.to_owned());
+    let broken = [
+        text("soon"),
+        text(""),
+        number("1772335440000"),
+        AttributeValue::Bool(true),
+    ];
+    let broken = broken.map(|value| ("switchArmedFor", value)).into_iter();
+    let broken = broken.chain([text("1772335440000"), number("9e99")].map(|value| ("switchCutAt", value)));
+    for (name, value) in broken {
+        let mut item = item();
+        item.retain(|name, _| !name.starts_with("switch"));
+        assert_eq!(claim(&item).unwrap().switch, Switch::Silent);
+        item.insert(name.to_owned(), value);
+        let switch = claim(&item).unwrap().switch;
+        assert_eq!(switch.silent_at(), None, "{:?}", item.get(name));
+        assert!(switch.may_have_fired(now));
+        assert_eq!(
+            switch.cut(now),
+            Switch::Cut(now),
+            "it is waited for, once it was taken away"
+        );
+    }
 }
 
 proptest! {

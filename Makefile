@@ -11,6 +11,8 @@ TEMPLATES := template.yaml infra/notifications.yaml infra/switch.yaml infra/moni
 CHECKS := $(CURDIR)/.local/checks/bin
 # nextest where it is installed, cargo's own runner elsewhere.
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+# Apart from the other tests, for it says what it covered. Of the whole workspace, so that nothing is compiled once more.
+EXPLORER := cargo test --quiet --locked --workspace --test bounds --test mutations -- --show-output
 
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -28,7 +30,8 @@ test: check end-to-end ## Everything that must pass
 check: tools checks ## The fast part: format, lints, unit and scenario tests, docs, templates
 	@infra/check.sh "format" cargo fmt --all --check
 	@infra/check.sh "clippy" cargo clippy --quiet --locked --workspace --all-targets --all-features -- -D warnings
-	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace
+	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace --exclude serin-explorer
+	@infra/check.sh "explorer" $(EXPLORER)
 	@PYTHONPATH=infra/local/plugin PYTHONDONTWRITEBYTECODE=1 infra/check.sh "plugin of the local stack" \
 	    .local/localstack/bin/python -m unittest discover --start-directory infra/local/plugin/tests
 	@RUSTDOCFLAGS="-D warnings" infra/check.sh "docs" cargo doc --quiet --locked --workspace --no-deps --document-private-items

@@ -94,7 +94,7 @@ impl fmt::Display for Total {
         }
         write!(
             formatter,
-            "{} states, {} transitions, more than {:.1e} schedules, {:.0} s, {} counterexamples",
+            "covered: {} states, {} transitions, more than {:.1e} schedules, {:.0} s, {} counterexamples",
             self.states,
             self.transitions,
             self.schedules,

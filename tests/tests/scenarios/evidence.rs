@@ -166,8 +166,8 @@ fn a_gate_leaves_a_step_as_soon_as_its_bake_is_over_and_it_is_good_enough() {
     let told = world.timeline();
     let held = told.iter().filter(|line| line.starts_with("evaluate: hold")).count();
     assert!(
-        (8..=11).contains(&held),
-        "6 windows of 30 requests, 2 masked and 2 to settle, held for {held} minutes"
+        (10..=14).contains(&held),
+        "8 windows of 30 requests, 2 masked and 2 to settle, held for {held} minutes"
     );
     assert!(told[0].contains("begin"), "{told:?}");
     let begin = &world.aws.account().timeline[0];

@@ -2,7 +2,12 @@
 //!
 //! *Absolute*: the canary's rate of bad requests is below a rate that is tolerated. *Relative*: its odds ratio is below one
 //! that is tolerated; this one speaks when errors are many, also while the baseline itself is failing. Each is an e-process
-//! against the opposite, so what it says is wrong with a chance of at most beta, whenever it is looked at.
+//! against the opposite.
+//!
+//! One of the two is enough. A canary that is too bad by both would get two chances to pass if each were compared with
+//! 1/beta; so the mean of both is ([`ln_either`]). Against "too bad by both" that is an e-process, too: it reaches 1/beta with
+//! a chance of at most beta, whenever it is looked at. And it is never above the larger of the two, so that the one that is
+//! named as the reason holds at beta by itself.
 
 use super::{
     counts::Counts,
@@ -50,12 +55,17 @@ pub fn ln_odds_below<'a>(windows: impl IntoIterator<Item = &'a Counts>, tolerate
     windows.filter_map(log).sum()
 }
 
-/// How many further requests the canary needs until the absolute evidence suffices, if its rate stays as it was; `None`
-/// where it never will.
+/// `ln` of the evidence against "too bad by its rate and by its odds ratio", from those against each: their mean.
 #[must_use]
-pub fn requests_needed(requests: u64, bad: u64, tolerated: f64) -> Option<f64> {
-    let left = ln(1.0 / BETA) - ln_below(requests, bad, tolerated);
-    if left <= 0.0 {
+pub fn ln_either(ln_rate: f64, ln_odds: f64) -> f64 {
+    ln_sum_exp([ln_rate, ln_odds]) - ln(2.0)
+}
+
+/// How many further requests the canary needs until the absolute evidence has reached `ln_needed`, if its rate stays as it
+/// was; `None` where it never will.
+#[must_use]
+pub fn requests_needed(requests: u64, bad: u64, tolerated: f64, ln_needed: f64) -> Option<f64> {
+    if ln_below(requests, bad, tolerated) >= ln_needed {
         return Some(0.0);
     }
     let rate = if requests == 0 { 0.0 } else { real(bad) / real(requests) };
@@ -72,7 +82,7 @@ pub fn requests_needed(requests: u64, bad: u64, tolerated: f64) -> Option<f64> {
     let needs = DESIGNS.iter().filter_map(|design| {
         let past = ln_absolute(requests, bad, tolerated, design * tolerated) - ln(4.0);
         let growth = growth(*design);
-        (growth > 0.0).then(|| (ln(1.0 / BETA) - past).max(0.0) / growth)
+        (growth > 0.0).then(|| (ln_needed - past).max(0.0) / growth)
     });
     needs.min_by(f64::total_cmp)
 }

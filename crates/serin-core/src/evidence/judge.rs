@@ -82,11 +82,14 @@ pub struct Health {
     pub ln_rate_below: Decimal,
     /// The logarithm of the evidence that the odds ratio is below the tolerated one.
     pub ln_odds_below: Decimal,
+    /// The logarithm of the mean of both, which decides. A document of before it was told has 0.
+    #[serde(default)]
+    pub ln_either: Decimal,
     /// The logarithm of the evidence that suffices, 1/beta.
     pub ln_threshold: Decimal,
     /// The rate that is tolerated.
     pub tolerated_rate: Decimal,
-    /// Whether one of the two suffices.
+    /// Whether the mean has reached what suffices.
     pub healthy: bool,
     /// How many more requests the canary needs if it goes on as it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -233,14 +236,17 @@ fn health(metric: &Metric, present: &[Counts]) -> Health {
     let rate = health::ln_below(canary.requests, canary.bad, tolerated);
     let odds = health::ln_odds_below(present, metric.tolerated_odds_ratio.get());
     let threshold = -ln(health::BETA);
-    let healthy = canary.requests > 0 && (rate >= threshold || odds >= threshold);
-    // The odds' evidence grows evenly, too: so much a request so far.
-    let by_odds = (odds > 0.0).then(|| (threshold - odds).max(0.0) / odds * real(canary.requests));
-    let by_rate = health::requests_needed(canary.requests, canary.bad, tolerated);
+    let either = health::ln_either(rate, odds);
+    let healthy = canary.requests > 0 && either >= threshold;
+    // Each alone needs twice the evidence. The odds' grows evenly, too: so much a request so far.
+    let alone = threshold + ln(2.0);
+    let by_odds = (odds > 0.0).then(|| (alone - odds).max(0.0) / odds * real(canary.requests));
+    let by_rate = health::requests_needed(canary.requests, canary.bad, tolerated, alone);
     let needed = by_odds.into_iter().chain(by_rate).min_by(f64::total_cmp);
     Health {
         ln_rate_below: Decimal::clamped(rate),
         ln_odds_below: Decimal::clamped(odds),
+        ln_either: Decimal::clamped(either),
         ln_threshold: Decimal::clamped(threshold),
         tolerated_rate: metric.tolerated_rate,
         healthy,

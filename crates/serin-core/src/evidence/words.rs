@@ -176,15 +176,13 @@ pub fn good(evidence_of: &Evidence) -> String {
     let texts = evidence_of.metrics.iter().filter_map(|metric| {
         let health = metric.health?;
         let rate = format!("below {}", percent(health.tolerated_rate.get()));
-        let by_rate = health.ln_rate_below >= health.ln_threshold;
+        let by_rate = health.ln_rate_below >= health.ln_odds_below;
         let goal = if by_rate {
             rate
         } else {
             "little worse than the baseline at the most".to_owned()
         };
-        let (one, other) = (health.ln_rate_below, health.ln_odds_below);
-        let reached = if by_rate { one } else { other };
-        let (reached, needed) = (evidence(reached), evidence(health.ln_threshold));
+        let (reached, needed) = (evidence(health.ln_either), evidence(health.ln_threshold));
         Some(format!("{} {goal}, evidence {reached} of {needed}", metric.metric))
     });
     texts.collect::<Vec<_>>().join("; ")

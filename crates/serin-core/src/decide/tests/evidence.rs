@@ -131,14 +131,14 @@ fn a_gate_waits_for_health_and_says_how_long_that_takes() {
     assert_eq!(held.decision, Decision::Hold);
     assert_eq!(
         finding(&held, "health").text,
-        "held for evidence of health, until 2026-03-01T03:35:00Z at the latest: server errors below 1 %: about 407 more \
-         canary requests, 14 min at 30 a minute"
+        "held for evidence of health, until 2026-03-01T03:35:00Z at the latest: server errors below 1 %: about 475 more \
+         canary requests, 16 min at 30 a minute"
     );
-    let advanced = decide(document.clone(), &seen(&document, 960, windows));
+    let advanced = decide(document.clone(), &seen(&document, 1_140, windows));
     assert_eq!(advanced.decision, Decision::Advance, "{:?}", advanced.findings);
     assert_eq!(
         finding(&advanced, "health").text,
-        "good enough at 10 %: server errors below 1 %, evidence 21 of 20"
+        "good enough at 10 %: server errors below 1 %, evidence 24 of 20"
     );
 }
 

@@ -74,7 +74,7 @@ fn requests_without_an_error_that_show_health() {
     for (tolerated, requests) in [(0.05, 59), (0.02, 149), (0.01, 299), (0.005, 598), (0.001, 2_995)] {
         let enough = |requests| health::ln_absolute(requests, 0, tolerated, 0.0) >= 20_f64.ln();
         assert!(enough(requests) && !enough(requests - 1), "{tolerated}: {requests}");
-        let needed = health::requests_needed(0, 0, tolerated).unwrap();
+        let needed = health::requests_needed(0, 0, tolerated, 20_f64.ln()).unwrap();
         let mixed = crate::evidence::real::ceil(needed);
         assert!(health::ln_below(mixed, 0, tolerated) >= 20_f64.ln());
         assert!(needed < 1.5 * crate::evidence::real::real(requests), "{needed}");

@@ -102,6 +102,36 @@ fn evidence_of_a_small_odds_ratio_is_not_expected_to_grow_where_it_is_large() {
     }
 }
 
+/// A canary that is just too bad by its rate and by its odds ratio: every outcome of a window on both sides.
+#[test]
+fn one_of_two_goals_is_not_reached_more_often_because_there_are_two() {
+    let (tolerated, ratio) = (0.2, 2.0);
+    let baseline_rate = tolerated / (tolerated + ratio * (1.0 - tolerated));
+    let masses = |requests: u64, rate: f64| -> Vec<f64> {
+        let first = (1.0 - rate).powf(real(requests));
+        let next = move |mass: &f64, bad: u64| Some(mass * rate / (1.0 - rate) * real(requests - bad) / real(bad + 1));
+        (0..requests).fold(vec![first], |mut all, bad| {
+            let mass = all.last().and_then(|mass| next(mass, bad));
+            all.extend(mass);
+            all
+        })
+    };
+    let (mut expected, mut of_the_larger) = (0.0, 0.0);
+    for (ours, mass) in (0..).zip(masses(40, tolerated)) {
+        for (theirs, other) in (0..).zip(masses(60, baseline_rate)) {
+            let rate = health::ln_below(40, ours, tolerated);
+            let odds = health::ln_odds_below(&[counts([40, 60, ours, theirs])], ratio);
+            expected += mass * other * exp(health::ln_either(rate, odds));
+            of_the_larger += mass * other * exp(rate.max(odds));
+        }
+    }
+    assert!((expected - 1.0).abs() < 1e-9, "{expected}");
+    assert!(
+        of_the_larger > 1.2,
+        "{of_the_larger}: the larger of the two is no evidence"
+    );
+}
+
 fn any_window() -> impl Strategy<Value = Row> {
     let most = prop_oneof![Just(50_u64), Just(2_000), Just(1_000_000_000)];
     most.prop_flat_map(|most| (0..=most, 0..=most))

@@ -14,6 +14,9 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run |
 # Apart from the other tests, for it says what it covered. Of the whole workspace, so that nothing is compiled once more.
 EXPLORER := cargo test --quiet --locked --workspace --test bounds --test mutations -- --show-output
 
+# A workspace of its own, so none of the other commands sees it. To check it links nothing, so libFuzzer is not compiled then.
+FUZZ := fuzz/Cargo.toml
+
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
@@ -30,6 +33,9 @@ test: check end-to-end ## Everything that must pass
 check: tools checks ## The fast part: format, lints, unit and scenario tests, docs, templates
 	@infra/check.sh "format" cargo fmt --all --check
 	@infra/check.sh "clippy" cargo clippy --quiet --locked --workspace --all-targets --all-features -- -D warnings
+	@infra/check.sh "fuzz targets, format" cargo fmt --manifest-path $(FUZZ) --check
+	@CUSTOM_LIBFUZZER_PATH=nowhere/libfuzzer.a infra/check.sh "fuzz targets, clippy" \
+	    cargo clippy --quiet --locked --manifest-path $(FUZZ) --target-dir target --all-targets -- -D warnings
 	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace --exclude serin-explorer
 	@infra/check.sh "explorer" $(EXPLORER)
 	@PYTHONPATH=infra/local/plugin PYTHONDONTWRITEBYTECODE=1 infra/check.sh "plugin of the local stack" \
@@ -38,6 +44,7 @@ check: tools checks ## The fast part: format, lints, unit and scenario tests, do
 	@for template in $(TEMPLATES); do infra/check.sh "$$template" $(SAM) validate --lint --template $$template || exit 1; done
 	@infra/check.sh "checkov" $(CHECKS)/checkov --config-file infra/checkov.yaml $(addprefix --file ,$(TEMPLATES))
 	@infra/check.sh "cargo deny" $(CHECKS)/cargo-deny --locked check bans licenses sources
+	@infra/check.sh "fuzz targets, cargo deny" $(CHECKS)/cargo-deny --locked --manifest-path $(FUZZ) check bans licenses sources
 
 end-to-end: tools local ## On LocalStack: the stories, the fake compared with it, three rounds of chaos
 	@cargo run --quiet --locked --package serin-local --bin local -- run -- \
@@ -80,6 +87,7 @@ checks: tools
 
 audit: checks ## Look the dependencies up in RustSec's database of vulnerabilities, which is on GitHub
 	@$(CHECKS)/cargo-deny --locked check advisories
+	@$(CHECKS)/cargo-deny --locked --manifest-path $(FUZZ) check advisories
 
 format: ## Format the code
 	@cargo fmt --all

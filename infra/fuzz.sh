@@ -8,4 +8,6 @@ mkdir -p "fuzz/corpus/$2"
 for payload in events/*/*.json; do
     cp "$payload" "fuzz/corpus/$2/$(basename "$(dirname "$payload")")-$(basename "$payload")"
 done
+# cargo-fuzz has no --locked: this fails where the lock file would have to change.
+cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml
 exec "$1" run --sanitizer none "$2" -- -max_total_time="$3" -max_len=65536 -print_final_stats=1

@@ -8,6 +8,8 @@ mod executions;
 mod gateway;
 mod item;
 mod metrics;
+#[cfg(test)]
+mod replies;
 mod scheduler;
 mod serve;
 mod table;

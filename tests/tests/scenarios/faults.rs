@@ -21,6 +21,13 @@ fn release() -> Value {
     })
 }
 
+/// A release whose step is long enough for its counts to be read.
+fn judged_release() -> Value {
+    let mut input = release();
+    input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 600 }] });
+    input
+}
+
 fn throttled() -> CallError {
     CallError::Throttled("TooManyRequestsException".to_owned())
 }
@@ -155,11 +162,15 @@ fn throttling_that_passes_is_no_reason_to_roll_back() {
         "GetMetricData",
     ] {
         let mut world = Simulation::new();
-        world.start("r1", release());
+        world.start("r1", judged_release());
         for _ in 0..3 {
             world.aws.fail_next(operation, Fault::Fails(throttled()));
         }
         world.run();
+        assert!(
+            world.aws.account().calls.contains(&operation),
+            "{operation} was not called"
+        );
         assert!(
             matches!(world.ended("r1"), End::Succeeded(_)),
             "{operation}: {:?}",
@@ -307,4 +318,29 @@ fn a_step_functions_that_does_not_answer_stops_no_rollback() {
     world.run();
     assert_eq!(world.failure("r1").0, "RolledBack");
     assert_safe(&world, "without DescribeExecution");
+}
+
+#[test]
+fn metrics_that_cannot_be_read_are_tried_again_and_in_the_end_roll_back() {
+    let text = "GetMetricData: canary1, AWS/ApiGateway 5XXError: InternalError";
+    let unread = CallError::Unavailable(text.to_owned());
+    let mut world = Simulation::new();
+    for _ in 0..4 {
+        world.aws.fail_next("GetMetricData", Fault::Fails(unread.clone()));
+    }
+    world.start("r1", judged_release());
+    world.run();
+    let end = world.ended("r1");
+    assert!(matches!(end, End::Succeeded(_)), "{end:?}");
+
+    let mut world = Simulation::new();
+    world.aws.break_operation("GetMetricData", unread);
+    world.start("r1", judged_release());
+    world.run();
+    let (error, cause) = world.failure("r1");
+    assert_eq!(error, "RolledBack");
+    assert!(cause.contains(text), "{cause}");
+    let calls = world.invocations.iter().flat_map(|(_, calls)| calls);
+    assert_eq!(calls.filter(|call| **call == "GetMetricData").count(), 5);
+    assert_safe(&world, "without metrics");
 }

@@ -1,68 +1,31 @@
-//! The requests to the byte, over a connection that answers what it is told to. Nothing here reaches a network.
-
-use std::sync::{Arc, Mutex};
+//! The requests to the byte, and what is made of the answers.
 
 use aws_sdk_scheduler::config::{BehaviorVersion, Credentials, Region};
-use aws_smithy_runtime_api::{
-    client::{
-        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
-        orchestrator::{HttpRequest, HttpResponse},
-    },
-    http::StatusCode,
-};
-use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
 use super::*;
+use crate::replies::{Replies, Reply};
 
 /// A request: method, path with its query, and body.
 type Sent = (String, String, Value);
 
-/// Answers one after the other, and what was asked.
-#[derive(Clone, Debug, Default)]
-struct Answers {
-    left: Arc<Mutex<Vec<(u16, &'static str)>>>,
-    sent: Arc<Mutex<Vec<Sent>>>,
-}
-
-impl HttpConnector for Answers {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body = request.body().bytes().unwrap_or_default();
-        let path = request
-            .uri()
-            .strip_prefix("https://scheduler.eu-central-1.amazonaws.com")
-            .unwrap();
-        let body = serde_json::from_slice(body).unwrap_or(Value::Null);
-        self.sent
-            .lock()
-            .unwrap()
-            .push((request.method().to_owned(), path.to_owned(), body));
-        let (status, error) = self.left.lock().unwrap().remove(0);
-        let text = if error.is_empty() {
-            r#"{"ScheduleArn": "arn"}"#.to_owned()
-        } else {
-            r#"{"Message": "no"}"#.to_owned()
-        };
-        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
-        if !error.is_empty() {
-            response.headers_mut().insert("x-amzn-errortype", error);
-        }
-        HttpConnectorFuture::ready(Ok(response))
-    }
-}
-
 /// A scheduler that is given these answers: a status, and the error's name if it is one.
-fn scheduler(answers: &[(u16, &'static str)]) -> (Scheduler, Answers) {
-    let connector = Answers {
-        left: Arc::new(Mutex::new(answers.to_vec())),
-        ..Answers::default()
+fn scheduler(answers: &[(u16, &'static str)]) -> (Scheduler, Replies) {
+    let reply = |&(status, error): &(u16, &'static str)| {
+        let fault = (!error.is_empty()).then_some(error);
+        let body = fault.map_or(r#"{"ScheduleArn": "arn"}"#, |_| r#"{"Message": "no"}"#);
+        Reply {
+            status,
+            header: fault.map(|error| ("x-amzn-errortype", error)),
+            body: body.into(),
+        }
     };
-    let shared = SharedHttpConnector::new(connector.clone());
+    let replies = Replies::of(answers.iter().map(reply));
     let config = aws_sdk_scheduler::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("id", "key", None, None, "a test"))
-        .http_client(http_client_fn(move |_, _| shared.clone()))
+        .http_client(replies.http_client())
         .retry_config(RetryConfig::disabled())
         .build();
     let scheduler = Scheduler {
@@ -72,7 +35,7 @@ fn scheduler(answers: &[(u16, &'static str)]) -> (Scheduler, Answers) {
         role_arn: "arn:aws:iam::111122223333:role/serin-switch".to_owned(),
         dead_letters_arn: "arn:aws:sqs:eu-central-1:111122223333:serin-switch".to_owned(),
     };
-    (scheduler, connector)
+    (scheduler, replies)
 }
 
 fn stage() -> StageId {
@@ -111,13 +74,16 @@ fn whole() -> Value {
     })
 }
 
-fn sent(answers: &Answers) -> Vec<Sent> {
-    let mut sent = answers.sent.lock().unwrap().clone();
-    for (_, _, body) in &mut sent {
+fn sent(replies: &Replies) -> Vec<Sent> {
+    let sent = replies.sent().into_iter();
+    sent.map(|sent| {
+        let path = sent.url.strip_prefix("https://scheduler.eu-central-1.amazonaws.com");
+        let mut body = serde_json::from_slice(&sent.body).unwrap_or(Value::Null);
         let token = body.as_object_mut().and_then(|body| body.remove("ClientToken"));
         assert!(body.is_null() || token.is_some_and(|token| token.is_string()));
-    }
-    sent
+        (sent.method, path.unwrap().to_owned(), body)
+    })
+    .collect()
 }
 
 const PATH: &str = "/schedules/fashionflow-2026-03-01";

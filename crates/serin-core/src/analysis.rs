@@ -185,6 +185,19 @@ impl Source {
             }
         }
     }
+
+    /// What was read of the baseline, for people.
+    #[must_use]
+    pub fn describe_baseline(&self, api_name: &str, stage_name: &str) -> String {
+        match self {
+            Self::StageMetrics { .. } => {
+                format!("AWS/ApiGateway Count with ApiName={api_name}, Stage={stage_name}")
+            }
+            Self::AccessLogs { namespace, log_group } => {
+                format!("{namespace} BaselineRequests, which a metric filter makes of log group {log_group}")
+            }
+        }
+    }
 }
 
 /// For documents without an analysis: none was asked for.

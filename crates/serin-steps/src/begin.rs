@@ -10,7 +10,7 @@ use serin_core::{
     fields::Faults,
     ids::{ExecutionArn, Home, RolloutId},
     percent::Percent,
-    plan::Plan,
+    plan::{Plan, Step},
     request::{self, Request, Surroundings},
     switch::Switch,
 };
@@ -244,7 +244,7 @@ impl<G: Gateway, C: Claims, A: Alarms, S: DeadMansSwitch, K: Clock> Begin<'_, G,
             findings: alarms
                 .findings
                 .into_iter()
-                .chain(too_short(&request.plan, &request.analysis))
+                .chain(unjudged(&request.plan, &request.analysis))
                 .collect(),
             plan: request.plan,
             alarms: claim.alarms.clone(),
@@ -282,29 +282,35 @@ fn no_such_stage(request: &Request) -> Faults {
 }
 
 /// Says per step, from the start, where only alarms will judge, or what a gate will wait for.
-fn too_short(plan: &Plan, analysis: &Analysis) -> Vec<Finding> {
+fn unjudged(plan: &Plan, analysis: &Analysis) -> Vec<Finding> {
     if analysis.mode == Mode::Off {
         return Vec::new();
     }
-    let short = plan
-        .steps
-        .iter()
-        .zip(1..)
-        .filter(|(step, _)| !analysis.can_judge(step.bake_seconds));
     let instead = if analysis.mode == Mode::Gate {
         "so it will be held for evidence of health"
     } else {
         "alarms only"
     };
-    short
-        .map(|(step, number)| {
-            let text = format!(
-                "{} % for {} s is too short to judge: {instead} (evidence needs {} s)",
-                step.percent,
-                step.bake_seconds,
-                analysis.shortest_bake().as_secs()
-            );
-            Finding::new(format!("step {number}"), Verdict::Inconclusive, text)
+    let why = |step: &Step| {
+        let named = format!("{} % for {} s", step.percent, step.bake_seconds);
+        if !analysis.can_judge(step.bake_seconds) {
+            let needed = analysis.shortest_bake().as_secs();
+            return Some(format!(
+                "{named} is too short to judge: {instead} (evidence needs {needed} s)"
+            ));
+        }
+        (step.percent == Percent::ALL).then(|| {
+            format!("{named} leaves the baseline no traffic to compare with: alarms judge whether it does harm")
+        })
+    };
+    let steps = plan.steps.iter().zip(1..);
+    steps
+        .filter_map(|(step, number)| {
+            Some(Finding::new(
+                format!("step {number}"),
+                Verdict::Inconclusive,
+                why(step)?,
+            ))
         })
         .collect()
 }

@@ -266,6 +266,23 @@ fn a_step_too_short_to_judge_says_so_from_the_start_and_is_judged_by_alarms() {
 }
 
 #[test]
+fn a_step_of_all_traffic_says_from_the_start_that_nothing_can_be_compared() {
+    let mut world = Simulation::new();
+    let mut input = release();
+    input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 600 }, { "percent": 100, "bakeSeconds": 600 }] });
+    world.start("r1", input);
+    world.run();
+    let begun = world.aws.account().timeline[0].clone();
+    assert_eq!(
+        (begun.findings[0].subject.as_str(), begun.findings[0].text.as_str()),
+        (
+            "step 2",
+            "100 % for 600 s leaves the baseline no traffic to compare with: alarms judge whether it does harm"
+        )
+    );
+}
+
+#[test]
 fn a_hook_that_fails_ends_the_rollout_before_any_traffic() {
     for answer in [
         json!({ "outcome": "fail", "reason": "5 of 9 probes failed" }),

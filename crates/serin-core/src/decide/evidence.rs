@@ -4,15 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Look, Ruling, ask, clock, roll_back};
 use crate::{
-    analysis::{Mode, OnInconclusive, Span, Window},
+    analysis::{Mode, OnInconclusive, Source, Span, Window},
     claim::later,
     decision::{Decision, Finding, Verdict},
     document::{Document, ReasonKind},
     evidence::{
-        judge::{Evidence, Judge},
+        judge::{Evidence, Judge, MetricEvidence},
         real::{count, real},
         words,
     },
+    percent::Percent,
 };
 
 /// The clean windows at the present share.
@@ -42,16 +43,49 @@ pub(super) fn weigh(document: &Document, look: &Look, findings: &mut Vec<Finding
         .chain(present)
         .for_each(|window| judge.push(window));
     let evidence = judge.evidence(present.len());
+    let uncompared = uncompared(document, present);
     if evidence.windows > 0 {
-        findings.push(told(&evidence));
+        findings.push(told(&evidence, uncompared.is_none()));
     }
+    findings.extend(uncompared);
     Some(evidence)
 }
 
-fn told(evidence: &Evidence) -> Finding {
+/// The canary has requests at the present share, and the baseline has none: there is nothing to compare them with.
+fn uncompared(document: &Document, present: &[Window]) -> Option<Finding> {
+    let canary: u64 = present.iter().map(|window| window.canary_requests).sum();
+    if canary == 0 || present.iter().any(|window| window.baseline_requests > 0) {
+        return None;
+    }
+    let text = if document.progress.percent == Percent::ALL {
+        "nothing to compare with: at 100 % the baseline has no traffic, so only alarms judge".to_owned()
+    } else {
+        let source = &document.analysis.source;
+        let hint = match source {
+            Source::StageMetrics {
+                stage_includes_canary: true,
+                ..
+            } => {
+                "; the canary's requests were taken off it: if it does not count them, analysis.source.stageIncludesCanary \
+                 must be false"
+            }
+            Source::StageMetrics { .. } | Source::AccessLogs { .. } => "",
+        };
+        format!(
+            "nothing to compare with: {} canary requests and none of the baseline in {} settled windows; read: {}{hint}",
+            words::number(canary),
+            present.len(),
+            source.describe_baseline(&document.api_name, &document.stage.stage_name)
+        )
+    };
+    Some(Finding::new("baseline", Verdict::Inconclusive, text))
+}
+
+fn told(evidence: &Evidence, is_compared: bool) -> Finding {
+    let one_sided = |metric: &MetricEvidence| metric.canary.requests == 0 || metric.baseline.requests == 0;
     let verdict = if evidence.harmful {
         Verdict::Harmful
-    } else if evidence.metrics.iter().any(|metric| metric.canary.requests == 0) {
+    } else if !is_compared || evidence.metrics.iter().any(one_sided) {
         Verdict::Inconclusive
     } else {
         Verdict::Healthy

@@ -160,6 +160,57 @@ fn where_no_side_has_a_request_it_is_said_where_was_looked() {
 }
 
 #[test]
+fn no_baseline_is_never_health() {
+    let windows = vec![window(2, [60, 0, 0, 0]), window(3, [70, 0, 1, 0])];
+    let mut document = judged(Mode::Guard, vec![step(10, 3_600, false)]);
+    let decided = decide(document.clone(), &seen(&document, 360, windows.clone()));
+    assert_eq!(decided.decision, Decision::Bake);
+    assert_eq!(finding(&decided, "evidence").verdict, Verdict::Inconclusive);
+    let baseline = finding(&decided, "baseline");
+    assert_eq!(baseline.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        baseline.text,
+        "nothing to compare with: 130 canary requests and none of the baseline in 2 settled windows; read: AWS/ApiGateway \
+         Count with ApiName=recommendations, Stage=prod; the canary's requests were taken off it: if it does not count \
+         them, analysis.source.stageIncludesCanary must be false"
+    );
+
+    document.analysis.source = Source::AccessLogs {
+        namespace: "Serin/a1b2c3/prod".to_owned(),
+        log_group: "/serin/a1b2c3/prod/access".to_owned(),
+    };
+    let decided = decide(document.clone(), &seen(&document, 360, windows.clone()));
+    let text = &finding(&decided, "baseline").text;
+    assert!(text.contains("read: Serin/a1b2c3/prod BaselineRequests"), "{text}");
+    assert!(!text.contains("stageIncludesCanary"), "{text}");
+
+    let mut some = windows;
+    some.push(window(4, [60, 1, 0, 0]));
+    let decided = decide(document.clone(), &seen(&document, 420, some));
+    assert_eq!(finding(&decided, "evidence").verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_step_of_all_traffic_is_not_called_healthy_for_what_was_compared_before() {
+    let mut document = judged(Mode::Guard, vec![step(10, 300, false), step(100, 3_600, false)]);
+    document.progress.step = 1;
+    document.progress.percent = Percent::ALL;
+    document.progress.since = at(300);
+    document.progress.past = vec![Span {
+        from: at(0),
+        to: at(300),
+    }];
+    let windows = vec![window(2, [60, 540, 0, 1]), window(7, [600, 0, 3, 0])];
+    let decided = decide(document.clone(), &seen(&document, 600, windows));
+    assert_eq!(finding(&decided, "evidence").evidence.as_ref().unwrap().windows, 2);
+    assert_eq!(finding(&decided, "evidence").verdict, Verdict::Inconclusive);
+    assert_eq!(
+        finding(&decided, "baseline").text,
+        "nothing to compare with: at 100 % the baseline has no traffic, so only alarms judge"
+    );
+}
+
+#[test]
 fn no_traffic_is_never_health() {
     let document = judged(Mode::Gate, vec![step(10, 300, false)]);
     let windows: Vec<_> = (2..30).map(|minute| window(minute, [0, 0, 0, 0])).collect();

@@ -160,6 +160,28 @@ fn ln_mean(logs: &[f64; 8]) -> f64 {
     ln_sum_exp(*logs) - ln(8.0)
 }
 
+/// The window, from 0, at which a regression began most likely: the start that contributes most to the mixture, at its odds
+/// ratio. `None` where what contributes most is no evidence, that is, below 1.
+pub(super) fn likeliest_start(windows: &[Counts]) -> Option<usize> {
+    let harm = Harm::new();
+    // By odds ratio: the best logarithm of a start up to now, and which.
+    let mut best = [(f64::NEG_INFINITY, 0); 8];
+    let telling = windows.iter().enumerate().filter(|(_, counts)| counts.tells());
+    for (number, (index, counts)) in (1..).zip(telling) {
+        let Some(share) = counts.share() else { continue };
+        let begun = ln(start_weight(real(number)));
+        let factors = harm.factors(counts, share, false);
+        for ((log, start), factor) in best.iter_mut().zip(factors.chosen) {
+            if begun > *log {
+                (*log, *start) = (begun, index);
+            }
+            *log += factor;
+        }
+    }
+    let best = best.into_iter().max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(log, _)| *log > 0.0).map(|(_, start)| start)
+}
+
 /// Mixed over the time at which a regression starts, so that a leak after an hour does not have to make up for the hour.
 ///
 /// With weights pi_t that sum to 1, `R_j,t = (R_j,t-1 + pi_t) f_j,t` and `M_t = mean_j R_j,t + 1 - sum_{s<=t} pi_s` is

@@ -6,7 +6,7 @@ use super::{
     counts::Counts,
     harm::Harm,
     health,
-    odds::{Likelihoods, Odds},
+    odds::{self, Likelihoods, Odds},
     real::{ceil, count, ln, ln_sum_exp, real},
 };
 use crate::{
@@ -47,6 +47,9 @@ pub struct MetricEvidence {
     /// How much worse the canary is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odds_ratio: Option<OddsRatio>,
+    /// Since when it has been worse, where there is evidence of harm and the likeliest beginning is not the first window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
     /// Whether it is good enough, where a step waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
@@ -63,6 +66,7 @@ pub struct Side {
 
 /// An odds ratio with its interval at 1 - alpha; what is missing is infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OddsRatio {
     /// The estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +76,21 @@ pub struct OddsRatio {
     /// The upper end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<Decimal>,
+    /// Over how many windows the interval runs, where not over all in which something was bad: some have so many bad
+    /// requests that it takes too long. The estimate is of all windows always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_windows: Option<u64>,
+}
+
+/// The likeliest beginning of a regression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Since {
+    /// How many of the latest windows are since then.
+    pub windows: u64,
+    /// The odds ratio in these. It has no interval, because they were chosen by what they hold. Infinite where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Decimal>,
 }
 
 /// The evidence that a canary is good enough at the present share.
@@ -182,19 +201,19 @@ impl<'a> Judge<'a> {
         let windows = self.gathered.first().map_or(0, |gathered| gathered.seen.len());
         let metrics = self.analysis.metrics.iter().zip(&mut self.gathered);
         Evidence {
-            windows: u64::try_from(windows).unwrap_or(u64::MAX),
+            windows: whole(windows),
             ln_e: Decimal::clamped(self.peak),
             ln_threshold: Decimal::clamped(ln_threshold),
             harmful,
             metrics: metrics
-                .map(|(metric, gathered)| gathered.evidence(self.analysis, metric, step))
+                .map(|(metric, gathered)| gathered.evidence(self.analysis, metric, step, harmful))
                 .collect(),
         }
     }
 }
 
 impl Gathered {
-    fn evidence(&mut self, analysis: &Analysis, metric: &Metric, step: usize) -> MetricEvidence {
+    fn evidence(&mut self, analysis: &Analysis, metric: &Metric, step: usize, harmful: bool) -> MetricEvidence {
         let (canary, baseline) = totals(&self.seen);
         let present = self.seen.len().saturating_sub(step);
         let present = self.seen.get(present..).unwrap_or_default();
@@ -204,6 +223,13 @@ impl Gathered {
             baseline,
             ln_e: Decimal::clamped(self.harm.ln_mixed()),
             odds_ratio: self.odds.interval(&self.seen, analysis.alpha.get()).map(told),
+            since: harmful
+                .then(|| odds::since_start(&self.seen))
+                .flatten()
+                .map(|start| Since {
+                    windows: whole(start.windows),
+                    estimate: finite(start.ratio),
+                }),
             health: (analysis.mode == Mode::Gate).then(|| health(metric, present)),
         }
     }
@@ -220,12 +246,20 @@ fn totals(seen: &[Counts]) -> (Side, Side) {
     sides
 }
 
+fn whole(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn finite(number: f64) -> Option<Decimal> {
+    number.is_finite().then(|| Decimal::clamped(number))
+}
+
 fn told(odds: Odds) -> OddsRatio {
-    let finite = |number: f64| number.is_finite().then(|| Decimal::clamped(number));
     OddsRatio {
         estimate: finite(odds.ratio),
         low: Decimal::clamped(odds.low),
         high: finite(odds.high),
+        interval_windows: odds.partly.map(whole),
     }
 }
 

@@ -3,15 +3,18 @@
 //! It holds every odds ratio psi0 against which the evidence has not reached 1/alpha, where the evidence is the likelihood of
 //! a mixture of odds ratios over the likelihood of psi0 (Fisher's noncentral hypergeometric, given the totals of each window).
 //! So with a chance of at least 1 - alpha it holds the true one at all times at once. The mixture reaches to both sides of 1:
-//! three quarters of it are the grid of the test, so that the interval leaves 1 behind when the test rolls back, and the rest
-//! are the reciprocals and 1.
+//! three quarters of it are the grid of the test, and the rest are the reciprocals and 1.
+//!
+//! It is one odds ratio for all windows. The test also looks for regressions that begin late, so it may roll back while the
+//! interval, and the estimate with it, still hold 1: the windows before outweigh those after. [`since_start`] tells the
+//! likeliest beginning, and the ratio since then.
 
 use std::collections::BTreeMap;
 
 use super::{
     counts::Counts,
     fisher::{MOST_TERMS, ln_normalisers, terms},
-    harm::GRID,
+    harm::{self, GRID},
     real::{exp, ln, ln_sum_exp, real},
 };
 
@@ -29,7 +32,7 @@ const STEPS: f64 = 256.0;
 const FARTHEST: i32 = 14 * 256;
 
 /// The most terms that are summed up for the interval. It is taken from the first windows that fit, a choice by the totals
-/// alone.
+/// alone; the estimate is taken from all.
 const BUDGET: u64 = 200_000;
 
 /// An odds ratio with its interval.
@@ -41,10 +44,11 @@ pub struct Odds {
     pub low: f64,
     /// The upper end; infinite where nothing speaks against any.
     pub high: f64,
+    /// Over how many of the windows in which both sides served and something was bad the interval runs, where not over all.
+    pub partly: Option<usize>,
 }
 
-/// The odds ratio of the canary to the baseline, and its interval at 1 - alpha; `None` where nothing was bad, or no window
-/// can be summed up.
+/// The odds ratio of the canary to the baseline, and its interval at 1 - alpha; `None` where nothing was bad.
 #[must_use]
 pub fn interval(windows: &[Counts], alpha: f64) -> Option<Odds> {
     Likelihoods::new().interval(windows, alpha)
@@ -54,8 +58,9 @@ pub fn interval(windows: &[Counts], alpha: f64) -> Option<Odds> {
 /// The numbers are added in the windows' order however often one looks, so they come out the same to the bit.
 #[derive(Clone, Debug)]
 pub struct Likelihoods {
-    /// How many windows were read.
+    /// How many windows were read, and how many of them tell something.
     read: usize,
+    telling: usize,
     /// Those that are summed up.
     used: Vec<Counts>,
     /// How many more terms may be; `None` once a window did not fit.
@@ -81,6 +86,7 @@ impl Likelihoods {
     pub fn new() -> Self {
         Self {
             read: 0,
+            telling: 0,
             used: Vec::new(),
             budget: Some(BUDGET),
             canary_bad: 0.0,
@@ -97,7 +103,7 @@ impl Likelihoods {
             self.read(counts);
         }
         self.read = self.read.max(windows.len());
-        if self.used.is_empty() {
+        if self.telling == 0 {
             return None;
         }
         let bad = self.canary_bad;
@@ -116,10 +122,12 @@ impl Likelihoods {
             ratio: self.mantel_haenszel.ratio(),
             low,
             high,
+            partly: (self.used.len() < self.telling).then_some(self.used.len()),
         })
     }
 
     fn read(&mut self, counts: &Counts) {
+        self.telling += 1;
         self.mantel_haenszel.add(counts);
         let terms = terms(counts);
         let Some(budget) = self.budget.filter(|_| terms <= MOST_TERMS) else {
@@ -187,6 +195,32 @@ fn first(mut low: i32, mut high: i32, mut holds: impl FnMut(i32) -> bool) -> i32
         }
     }
     low
+}
+
+/// When the regression began most likely, and how much worse the canary is since then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Start {
+    /// How many of the windows are since then.
+    pub windows: usize,
+    /// The estimate by Mantel and Haenszel of these; infinite where only the canary had bad requests.
+    pub ratio: f64,
+}
+
+/// The likeliest beginning of a regression; `None` where it is the first window that tells something, or none speaks for a
+/// regression. It is chosen after the data was seen, so the ratio since then has no interval.
+#[must_use]
+pub fn since_start(windows: &[Counts]) -> Option<Start> {
+    let first = windows.iter().position(Counts::tells)?;
+    let start = harm::likeliest_start(windows).filter(|start| *start > first)?;
+    let since = windows.get(start..)?;
+    let mut sums = MantelHaenszel::default();
+    for counts in since.iter().filter(|counts| counts.tells()) {
+        sums.add(counts);
+    }
+    Some(Start {
+        windows: since.len(),
+        ratio: sums.ratio(),
+    })
 }
 
 /// `sum e_c (n_b - e_b) / n` and `sum e_b (n_c - e_c) / n`.

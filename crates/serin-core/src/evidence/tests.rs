@@ -3,6 +3,7 @@
 mod healthy;
 mod numbers;
 mod properties;
+mod ratios;
 
 use super::{Counts, harm::Harm};
 

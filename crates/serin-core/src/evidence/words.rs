@@ -81,17 +81,31 @@ fn upper(high: f64) -> String {
     }
 }
 
-/// `5.1x [1.9, 20]`.
-#[must_use]
-pub fn odds(odds: &OddsRatio) -> String {
-    let estimate = odds.estimate.map_or_else(
+fn times(estimate: Option<Decimal>) -> String {
+    estimate.map_or_else(
         || "only the canary".to_owned(),
         |ratio| format!("{}x", about(ratio.get())),
-    );
+    )
+}
+
+fn windows(count: u64) -> String {
+    let unit = if count == 1 { "window" } else { "windows" };
+    format!("{} {unit}", number(count))
+}
+
+/// `5.1x [1.9, 20]`; `5.1x [1.9, 20 by 33 windows]` where the interval does not run over all, `5.1x` where over none.
+#[must_use]
+pub fn odds(odds: &OddsRatio) -> String {
+    let estimate = times(odds.estimate);
     let high = odds
         .high
         .map_or_else(|| "unlimited".to_owned(), |high| upper(high.get()));
-    format!("{estimate} [{}, {high}]", about(odds.low.get()))
+    let over = match odds.interval_windows {
+        None => String::new(),
+        Some(0) => return estimate,
+        Some(some) => format!(" by {}", windows(some)),
+    };
+    format!("{estimate} [{}, {high}{over}]", about(odds.low.get()))
 }
 
 /// `server errors: canary 4 of 180 (2.2 %), baseline 0 of 1,620 (0 %), 21x [2.1, unlimited]`.
@@ -101,8 +115,15 @@ pub fn metric(metric: &MetricEvidence) -> String {
         .odds_ratio
         .as_ref()
         .map_or_else(String::new, |ratio| format!(", {}", odds(ratio)));
+    let since = metric.since.map_or_else(String::new, |since| {
+        let last = match since.windows {
+            1 => "last window".to_owned(),
+            some => format!("last {}", number(some)),
+        };
+        format!(" ({} in the {last})", times(since.estimate))
+    });
     format!(
-        "{}: {}, {}{odds_ratio}",
+        "{}: {}, {}{odds_ratio}{since}",
         metric.metric,
         side(metric.canary, "canary"),
         side(metric.baseline, "baseline"),
@@ -122,12 +143,8 @@ pub fn harm(evidence_of: &Evidence) -> String {
     } else {
         format!("evidence of harm {now}, below the {threshold} that would roll back")
     };
-    let windows = if evidence_of.windows == 1 { "window" } else { "windows" };
-    format!(
-        "{} in {} {windows}; {why}",
-        metrics.join("; "),
-        number(evidence_of.windows)
-    )
+    let (metrics, windows) = (metrics.join("; "), windows(evidence_of.windows));
+    format!("{metrics} in {windows}; {why}")
 }
 
 /// What a step still waits for, and how long that takes with so many canary requests a minute.

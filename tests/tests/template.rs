@@ -290,6 +290,7 @@ fn the_outputs_are_what_people_and_other_stacks_need() {
         "TableName",
         "TopicArn",
         "DeadLettersUrl",
+        "SwitchDeadLettersUrl",
         "LogGroupName",
     ] {
         assert!(outputs[name]["Value"].is_string(), "{name}");

@@ -15,6 +15,8 @@ use serin_tests::permissions::{CONTROLLER, Permission, granted, needed, of_manag
 use serin_tests::simulation::{API, Simulation};
 
 const FUNCTION: &str = "AWS::Serverless::Function";
+/// The account that templates are read for.
+const ACCOUNT: &str = "123456789012";
 
 /// What AWS does not let one narrow. Nothing here changes an API, a function, the table or a schedule.
 const UNAVOIDABLE: &[&str] = &[
@@ -171,10 +173,32 @@ fn each_function_may_log_and_trace_and_give_up_what_came_as_an_event() {
     }
 }
 
+/// Whoever may send to the dead letters is a service that acts for a rule or a topic of this account. Conditions with several
+/// operators hold where each does (IAM).
+#[test]
+fn nobody_of_another_account_may_leave_a_dead_letter() {
+    for owner in [ACCOUNT, "444455556666"] {
+        let topic = format!("arn:aws:sns:eu-west-1:{owner}:alarms");
+        let template = Template::read(CONTROLLER, &[("AlarmTopicArn", &topic)]);
+        let policy = &template.properties("DeadLettersPolicy")["PolicyDocument"];
+        let statements = policy["Statement"].as_array().unwrap();
+        assert_eq!(statements.len(), 2);
+        for statement in statements {
+            assert!(
+                text(&statement["Principal"]["Service"]).ends_with(".amazonaws.com"),
+                "{statement}"
+            );
+            let sources = entries(&statement["Condition"]).map(|(_, values)| text(&values["aws:SourceArn"]));
+            let accounts = sources.map(|arn| arn.split(':').nth(4).unwrap());
+            assert!(set(accounts).contains(ACCOUNT), "{statement}");
+        }
+    }
+}
+
 /// Whoever may invoke a function is a service that acts for this account, or has a policy of this account.
 #[test]
 fn nobody_of_another_account_may_invoke_a_function() {
-    for owner in ["123456789012", "444455556666"] {
+    for owner in [ACCOUNT, "444455556666"] {
         let topic = format!("arn:aws:sns:eu-west-1:{owner}:alarms");
         let template = Template::read(CONTROLLER, &[("AlarmTopicArn", &topic)]);
         let permissions = template.resources("AWS::Lambda::Permission");
@@ -183,7 +207,7 @@ fn nobody_of_another_account_may_invoke_a_function() {
             assert!(text(&permission["Principal"]).ends_with(".amazonaws.com"), "{id}");
             let account = permission["SourceAccount"].as_str();
             let source = permission["SourceArn"].as_str().and_then(|arn| arn.split(':').nth(4));
-            assert_eq!(account.or(source), Some("123456789012"), "{id}");
+            assert_eq!(account.or(source), Some(ACCOUNT), "{id}");
         }
         // What SAM makes of an event is limited to the rule that it makes, which is this stack's.
         for (id, function) in template.resources(FUNCTION) {

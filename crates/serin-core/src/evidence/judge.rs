@@ -110,9 +110,25 @@ pub struct Health {
     pub tolerated_rate: Decimal,
     /// Whether the mean has reached what suffices.
     pub healthy: bool,
+    /// The odds ratio that is tolerated. A document of before it was told has 0.
+    #[serde(default)]
+    pub tolerated_odds_ratio: Decimal,
     /// How many more requests the canary needs if it goes on as it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_needed: Option<u64>,
+    /// Which of the two it reaches with these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed_for: Option<Goal>,
+}
+
+/// What a canary can be good enough by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Goal {
+    /// Its rate of bad requests.
+    Rate,
+    /// Its odds ratio to the baseline.
+    OddsRatio,
 }
 
 /// Gathers evidence.
@@ -276,7 +292,9 @@ fn health(metric: &Metric, present: &[Counts]) -> Health {
     let alone = threshold + ln(2.0);
     let by_odds = (odds > 0.0).then(|| (alone - odds).max(0.0) / odds * real(canary.requests));
     let by_rate = health::requests_needed(canary.requests, canary.bad, tolerated, alone);
-    let needed = by_odds.into_iter().chain(by_rate).min_by(f64::total_cmp);
+    let goals = [(Goal::Rate, by_rate), (Goal::OddsRatio, by_odds)];
+    let goals = goals.into_iter().filter_map(|(goal, needed)| Some((goal, needed?)));
+    let nearest = goals.min_by(|one, other| one.1.total_cmp(&other.1));
     Health {
         ln_rate_below: Decimal::clamped(rate),
         ln_odds_below: Decimal::clamped(odds),
@@ -284,7 +302,13 @@ fn health(metric: &Metric, present: &[Counts]) -> Health {
         ln_threshold: Decimal::clamped(threshold),
         tolerated_rate: metric.tolerated_rate,
         healthy,
-        requests_needed: if healthy { Some(0) } else { needed.map(ceil) },
+        tolerated_odds_ratio: metric.tolerated_odds_ratio,
+        requests_needed: if healthy {
+            Some(0)
+        } else {
+            nearest.map(|(_, needed)| ceil(needed))
+        },
+        needed_for: nearest.filter(|_| !healthy).map(|(goal, _)| goal),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Evidence as one line that a person understands.
 
 use super::{
-    judge::{Evidence, MetricEvidence, OddsRatio, Side},
+    judge::{Evidence, Goal, Health, MetricEvidence, OddsRatio, Side},
     real::{exp, real},
 };
 use crate::decimal::Decimal;
@@ -147,6 +147,14 @@ pub fn harm(evidence_of: &Evidence) -> String {
     format!("{metrics} in {windows}; {why}")
 }
 
+/// What a canary would be good enough by.
+fn goal(health: &Health, goal: Goal) -> String {
+    match goal {
+        Goal::Rate => format!("below {}", percent(health.tolerated_rate.get())),
+        Goal::OddsRatio => format!("below an odds ratio of {}", about(health.tolerated_odds_ratio.get())),
+    }
+}
+
 /// What a step still waits for, and how long that takes with so many canary requests a minute.
 #[must_use]
 pub fn waiting(evidence_of: &Evidence, per_minute: f64) -> String {
@@ -156,19 +164,19 @@ pub fn waiting(evidence_of: &Evidence, per_minute: f64) -> String {
         .filter_map(|metric| Some((metric, metric.health.filter(|health| !health.healthy)?)));
     let texts: Vec<_> = missing
         .map(|(metric, health)| {
-            let goal = format!("{} below {}", metric.metric, percent(health.tolerated_rate.get()));
-            match health.requests_needed {
-                None => format!("{goal}, where the canary is not"),
-                Some(needed) if per_minute > 0.0 => format!(
-                    "{goal}: about {} more canary requests, {} at {} a minute",
-                    number(needed),
-                    duration(real(needed) / per_minute * 60.0),
-                    about(per_minute)
-                ),
-                Some(needed) => format!(
-                    "{goal}: about {} more canary requests, of which none arrive",
-                    number(needed)
-                ),
+            let of = |wanted| format!("{} {}", metric.metric, goal(&health, wanted));
+            let Some(wanted) = health.needed_for else {
+                let other = goal(&health, Goal::OddsRatio);
+                return format!("{} or {other}, where the canary is not", of(Goal::Rate));
+            };
+            let goal = of(wanted);
+            let needed = health.requests_needed.unwrap_or(0);
+            let more = format!("{goal}: about {} more canary requests", number(needed));
+            if per_minute > 0.0 {
+                let time = duration(real(needed) / per_minute * 60.0);
+                format!("{more}, {time} at {} a minute", about(per_minute))
+            } else {
+                format!("{more}, of which none arrive")
             }
         })
         .collect();
@@ -192,13 +200,8 @@ pub fn duration(seconds: f64) -> String {
 pub fn good(evidence_of: &Evidence) -> String {
     let texts = evidence_of.metrics.iter().filter_map(|metric| {
         let health = metric.health?;
-        let rate = format!("below {}", percent(health.tolerated_rate.get()));
         let by_rate = health.ln_rate_below >= health.ln_odds_below;
-        let goal = if by_rate {
-            rate
-        } else {
-            "little worse than the baseline at the most".to_owned()
-        };
+        let goal = goal(&health, if by_rate { Goal::Rate } else { Goal::OddsRatio });
         let (reached, needed) = (evidence(health.ln_either), evidence(health.ln_threshold));
         Some(format!("{} {goal}, evidence {reached} of {needed}", metric.metric))
     });

@@ -142,6 +142,44 @@ fn a_gate_waits_for_health_and_says_how_long_that_takes() {
     );
 }
 
+/// 1.7 % where 1 % is tolerated: its rate will never be below, but it is better than a baseline at 2 %.
+#[test]
+fn a_gate_names_the_goal_that_it_will_reach() {
+    let document = judged(Mode::Gate, vec![step(50, 300, false), step(80, 300, false)]);
+    let windows: Vec<_> = (2..12).map(|minute| window(minute, [300, 300, 5, 6])).collect();
+    let text = |baseline_bad| {
+        let mut windows = windows.clone();
+        for window in &mut windows {
+            window.bad[0].baseline = baseline_bad;
+        }
+        let held = decide(document.clone(), &seen(&document, 420, windows));
+        assert_eq!(held.decision, Decision::Hold);
+        finding(&held, "health").text.clone()
+    };
+    let better = text(6);
+    assert!(
+        better.contains("server errors below an odds ratio of 2.0: about "),
+        "{better}"
+    );
+    let much_worse = text(1);
+    assert!(
+        much_worse.ends_with("server errors below 1 % or below an odds ratio of 2.0, where the canary is not"),
+        "{much_worse}"
+    );
+
+    let windows: Vec<_> = (2..80).map(|minute| window(minute, [300, 300, 5, 6])).collect();
+    let advanced = decide(document.clone(), &seen(&document, 1_700, windows));
+    assert_eq!(advanced.decision, Decision::Advance, "{:?}", advanced.findings);
+    let health = finding(&advanced, "health");
+    assert!(
+        health
+            .text
+            .starts_with("good enough at 50 %: server errors below an odds ratio of 2.0, evidence "),
+        "{}",
+        health.text
+    );
+}
+
 #[test]
 fn where_no_side_has_a_request_it_is_said_where_was_looked() {
     let document = judged(Mode::Guard, vec![step(10, 600, false)]);

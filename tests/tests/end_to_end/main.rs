@@ -166,12 +166,11 @@ async fn a_stopped_execution_leaves_the_stage_at_its_baseline() -> Result<()> {
         Ok(rollout.switch().await?.is_none())
     })
     .await?;
-    let told = timeline(&rollout).await?;
-    assert!(
-        told.iter()
-            .any(|line| line.starts_with("rollback: rolled back from shifting: the execution")),
-        "{told:?}"
-    );
+    rollout
+        .entry("the rollback's own words", PATIENCE, |entry| {
+            entry.by == "rollback" && entry.text.starts_with("rolled back from shifting: the execution")
+        })
+        .await?;
     assert_unlocked(&api).await
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_scheduler::operation::get_schedule::GetScheduleError;
 use aws_sdk_sfn::types::ExecutionStatus;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::{
     api::failed,
     aws::Clients,
     error::{Error, Result, indented},
+    world::SERIN,
 };
 
 /// A rollout that was started.
@@ -108,16 +110,17 @@ impl Rollout {
     /// # Errors
     /// If EventBridge Scheduler cannot be asked.
     pub async fn switch(&self) -> Result<Option<String>> {
-        let call = self.clients.scheduler.list_schedules().name_prefix(&self.id);
-        let found = call.send().await.map_err(failed("ListSchedules"))?.schedules;
-        let Some(schedule) = found.first() else {
-            return Ok(None);
-        };
         let call = self.clients.scheduler.get_schedule();
-        let call = call
-            .set_name(schedule.name.clone())
-            .set_group_name(schedule.group_name.clone());
-        let schedule = call.send().await.map_err(failed("GetSchedule"))?;
+        let schedule = match call.name(&self.id).group_name(SERIN).send().await {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetScheduleError::is_resource_not_found_exception) =>
+            {
+                return Ok(None);
+            }
+            schedule => schedule.map_err(failed("GetSchedule"))?,
+        };
         let input = schedule.target.and_then(|target| target.input).unwrap_or_default();
         Ok(Some(format!(
             "{} {input}",

@@ -1,5 +1,5 @@
 //! `make chaos`: rollouts under traffic on the local AWS, while processes die, executions are stopped, alarms come twice,
-//! late, too early and too late, and the table and the API fail.
+//! late, too early and too late, and the API, the table and the scheduler fail.
 //!
 //! A round is drawn from its seed: what happens, and when. How the calls of its processes then fall is the machine's, so
 //! a repeated round is the same story, and not the same schedule; `serin-explorer` tries all schedules.

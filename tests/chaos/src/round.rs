@@ -222,7 +222,8 @@ impl Round<'_> {
         patiently(async || {
             let (stage, claim) = (self.api.view().await?, world.claim(&self.api).await?);
             let unrest = verdict::unrest(&self.before, &stage, claim.as_ref(), self.version);
-            Ok(unrest.is_none() && proxy.under_way(&self.about()) == 0)
+            let at_rest = unrest.is_none() && proxy.under_way(&self.about()) == 0;
+            Ok(at_rest && self.rollout.switch().await?.is_none())
         })
         .await?;
         // Whoever is late has another moment to do harm.
@@ -235,6 +236,7 @@ impl Round<'_> {
             before: self.before.clone(),
             after: self.api.view().await?,
             claim: claim.clone(),
+            switch: self.rollout.switch().await?,
             execution: self.rollout.execution().await?,
             deliveries: done.deliveries,
             own_alarm_at: self.own_alarm().await?,
@@ -362,6 +364,8 @@ impl Round<'_> {
                 end.status, end.error, end.cause
             ));
         }
+        patiently(async || Ok(next.switch().await?.is_none())).await?;
+        wrong.extend(verdict::left_behind(next.switch().await?.as_deref()));
         Ok(wrong)
     }
 }

@@ -126,7 +126,8 @@ impl Script {
         }
     }
 
-    /// It is rolled back early, while the rollback itself dies, and the next rollout is started at once.
+    /// It is rolled back early, while the rollback itself dies and the scheduler refuses to take the switch away, and the
+    /// next rollout is started at once.
     fn begins_again(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let kill = Act::Kill {
@@ -139,9 +140,14 @@ impl Script {
             copies: 2,
             late: Duration::ZERO,
         };
+        let refusal = Act::Outage {
+            service: Service::Scheduler,
+            effect: pick(&mut rng, Effect::ServerError, [Effect::Throttled]),
+            lasting: Duration::from_secs(15),
+        };
         let at = Duration::from_millis(rng.u64(5_000..9_000));
         Self {
-            acts: vec![(Duration::ZERO, kill), (at, alarm)],
+            acts: vec![(Duration::ZERO, kill), (at, alarm), (at, refusal)],
             release: Release::Healthy,
             again: true,
             ..Self::draw(seed)
@@ -166,7 +172,7 @@ fn act(rng: &mut Rng) -> Act {
         },
         3 => Act::OldAlarm(way(rng)),
         4 | 5 => Act::Outage {
-            service: pick(rng, Service::ApiGateway, [Service::DynamoDb]),
+            service: pick(rng, Service::ApiGateway, [Service::DynamoDb, Service::Scheduler]),
             effect: pick(rng, Effect::ServerError, [Effect::Throttled, Effect::AnswerLost]),
             lasting: Duration::from_millis(rng.u64(1_000..15_000)),
         },
@@ -209,6 +215,7 @@ impl fmt::Display for Act {
         let name = |service: &Service| match service {
             Service::ApiGateway => "API",
             Service::DynamoDb => "table",
+            Service::Scheduler => "scheduler",
             Service::Other => "AWS",
         };
         match self {
@@ -267,6 +274,14 @@ mod tests {
 
     type Wanted = fn(&Act) -> bool;
 
+    fn kills(act: &Act, how: Effect) -> bool {
+        matches!(act, Act::Kill { effect, .. } if *effect == how)
+    }
+
+    fn is_outage(act: &Act, of: Service, how: Effect) -> bool {
+        matches!(act, Act::Outage { service, effect, .. } if (*service, *effect) == (of, how))
+    }
+
     #[test]
     fn a_seed_repeats_its_round() {
         for seed in 0..100 {
@@ -282,48 +297,21 @@ mod tests {
             .flat_map(|script| &script.acts)
             .map(|(_, act)| act)
             .collect();
-        let wanted: [(&str, Wanted); 8] = [
+        let wanted: [(&str, Wanted); 9] = [
             ("a stop", |act| matches!(act, Act::Stop)),
             ("a duplicate", |act| matches!(act, Act::Alarm { copies: 2.., .. })),
             ("an old alarm", |act| matches!(act, Act::OldAlarm(Way::Event))),
             ("a slow network", |act| matches!(act, Act::Slow { .. })),
-            ("a kill before a call", |act| {
-                matches!(
-                    act,
-                    Act::Kill {
-                        effect: Effect::KilledBefore,
-                        ..
-                    }
-                )
-            }),
-            ("a kill after a call", |act| {
-                matches!(
-                    act,
-                    Act::Kill {
-                        effect: Effect::KilledAfter,
-                        ..
-                    }
-                )
-            }),
+            ("a kill before a call", |act| kills(act, Effect::KilledBefore)),
+            ("a kill after a call", |act| kills(act, Effect::KilledAfter)),
             ("an outage of the table", |act| {
-                matches!(
-                    act,
-                    Act::Outage {
-                        service: Service::DynamoDb,
-                        effect: Effect::ServerError,
-                        ..
-                    }
-                )
+                is_outage(act, Service::DynamoDb, Effect::ServerError)
+            }),
+            ("an answer of the scheduler that is lost", |act| {
+                is_outage(act, Service::Scheduler, Effect::AnswerLost)
             }),
             ("throttling by the API", |act| {
-                matches!(
-                    act,
-                    Act::Outage {
-                        service: Service::ApiGateway,
-                        effect: Effect::Throttled,
-                        ..
-                    }
-                )
+                is_outage(act, Service::ApiGateway, Effect::Throttled)
             }),
         ];
         for (what, is_wanted) in wanted {

@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) after: StageView,
     /// The claim after.
     pub(crate) claim: Option<ClaimView>,
+    /// What the rollout's dead man's switch is set for after, if it is still there.
+    pub(crate) switch: Option<String>,
     /// How the execution ended.
     pub(crate) execution: Execution,
     /// The news of alarms from before the rollout and during it.
@@ -88,10 +90,16 @@ pub(crate) fn unrest(
     })
 }
 
+/// What is wrong with a dead man's switch that outlasts its rollout: what it removes may be somebody else's canary.
+pub(crate) fn left_behind(switch: Option<&str>) -> Option<String> {
+    switch.map(|switch| format!("its dead man's switch is still set: {switch}"))
+}
+
 /// Everything that is wrong.
 pub(crate) fn violations(script: &Script, seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     wrong.extend(unrest(&seen.before, &seen.after, seen.claim.as_ref(), seen.version));
+    wrong.extend(left_behind(seen.switch.as_deref()));
     let end = end(seen.claim.as_ref());
     let said = seen.execution.status.as_str();
     if seen.execution.runs() {
@@ -215,6 +223,7 @@ mod tests {
             before: stage("d0", "v1"),
             after,
             claim: Some(claim(phase)),
+            switch: None,
             execution: Execution {
                 status: status.to_owned(),
                 error: String::new(),
@@ -321,6 +330,15 @@ mod tests {
             ..seen("rolledBack", "FAILED", stage("d0", "v1"))
         };
         assert!(wrong(&script(Release::Broken), &late).contains("1 requests reached the canary"));
+    }
+
+    #[test]
+    fn a_switch_that_outlasts_its_rollout_is_found() {
+        let left = Seen {
+            switch: Some("at(2026-05-04T04:30:00) {}".to_owned()),
+            ..seen("rolledBack", "FAILED", stage("d0", "v1"))
+        };
+        assert!(wrong(&script(Release::Broken), &left).contains("is still set: at(2026"));
     }
 
     #[test]

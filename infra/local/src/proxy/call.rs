@@ -9,6 +9,8 @@ pub enum Service {
     ApiGateway,
     /// DynamoDB.
     DynamoDb,
+    /// EventBridge Scheduler.
+    Scheduler,
     /// Any other.
     Other,
 }
@@ -39,12 +41,14 @@ impl Call {
         let service = match scope.split('/').nth(3) {
             Some("apigateway") => Service::ApiGateway,
             Some("dynamodb") => Service::DynamoDb,
+            Some("scheduler") => Service::Scheduler,
             _ => Service::Other,
         };
         let path: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
         let target = header("x-amz-target").and_then(|target| target.rsplit('.').next());
         let operation = match (service, target) {
             (Service::ApiGateway, _) => management_operation(parts.method.as_str(), &path),
+            (Service::Scheduler, _) => schedule_operation(parts.method.as_str(), &path),
             (_, Some(target)) => target.to_owned(),
             (_, None) => path.last().copied().unwrap_or_default().to_owned(),
         };
@@ -75,9 +79,24 @@ fn management_operation(method: &str, path: &[&str]) -> String {
         ("POST", ["restapis", _, "deployments"]) => "CreateDeployment",
         ("GET", ["restapis", _, "deployments"]) => "GetDeployments",
         ("GET", ["restapis", _, "deployments", _]) => "GetDeployment",
-        _ => return format!("{method} /{}", path.join("/")),
+        _ => return unknown(method, path),
     };
     known.to_owned()
+}
+
+/// Neither has EventBridge Scheduler's.
+fn schedule_operation(method: &str, path: &[&str]) -> String {
+    let known = match (method, path) {
+        ("POST", ["schedules", _]) => "CreateSchedule",
+        ("PUT", ["schedules", _]) => "UpdateSchedule",
+        ("DELETE", ["schedules", _]) => "DeleteSchedule",
+        _ => return unknown(method, path),
+    };
+    known.to_owned()
+}
+
+fn unknown(method: &str, path: &[&str]) -> String {
+    format!("{method} /{}", path.join("/"))
 }
 
 #[cfg(test)]
@@ -120,6 +139,20 @@ mod tests {
         assert_eq!((call.service, &*call.operation), (Service::DynamoDb, "UpdateItem"));
         assert_eq!((&*call.function, call.rest_api_id), ("", None));
         assert!(call.text.contains("STAGE#a1b2c3#prod"));
+    }
+
+    #[test]
+    fn a_call_of_the_scheduler_is_told_by_its_method_and_is_about_the_schedule_in_its_path() {
+        let headers = [("authorization", &*scope("scheduler"))];
+        for (method, operation) in [
+            ("POST", "CreateSchedule"),
+            ("PUT", "UpdateSchedule"),
+            ("DELETE", "DeleteSchedule"),
+        ] {
+            let call = read(method, "/schedules/rollout-7?groupName=serin", &headers, "");
+            assert_eq!((call.service, &*call.operation), (Service::Scheduler, operation));
+            assert!(call.text.contains("rollout-7"));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(super) fn server_error(service: Service) -> Response<Full<Bytes>> {
     match service {
         Service::ApiGateway => rest(503, "ServiceUnavailableException", "Service Unavailable"),
         Service::DynamoDb => dynamodb(500, "InternalServerError", "Internal server error"),
+        Service::Scheduler => rest(500, "InternalServerException", "Internal server error"),
         Service::Other => rest(503, "ServiceUnavailable", "Service Unavailable"),
     }
 }
@@ -23,6 +24,7 @@ pub(super) fn throttled(service: Service) -> Response<Full<Bytes>> {
             "ThrottlingException",
             "Throughput exceeds the current capacity of your table or index.",
         ),
+        Service::Scheduler => rest(429, "ThrottlingException", "Rate exceeded"),
         Service::Other => rest(400, "Throttling", "Rate exceeded"),
     }
 }
@@ -32,7 +34,7 @@ pub(super) fn bad_gateway(why: &str) -> Response<Full<Bytes>> {
     rest(502, "BadGateway", why)
 }
 
-/// The error's name in a header, as API Gateway's protocol (REST with JSON) has it.
+/// The error's name in a header, as API Gateway's and the scheduler's protocol (REST with JSON) has it.
 fn rest(status: u16, name: &str, message: &str) -> Response<Full<Bytes>> {
     answer(status, Some(name), &serde_json::json!({ "message": message }))
 }

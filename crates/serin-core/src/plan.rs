@@ -68,6 +68,13 @@ impl Plan {
         self.baking().saturating_add(self.waiting())
     }
 
+    /// The longest that what comes after that step can take.
+    #[must_use]
+    pub fn rest(&self, step: usize) -> SignedDuration {
+        let steps = self.steps.get(step.saturating_add(1)..).unwrap_or_default().to_vec();
+        Self { steps, ..self.clone() }.longest()
+    }
+
     fn baking(&self) -> SignedDuration {
         let bakes = self.steps.iter().map(|step| self.held(step)).sum::<i64>();
         SignedDuration::from_secs(bakes.saturating_add(self.final_bake_seconds.into()))

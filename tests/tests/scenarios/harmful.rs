@@ -223,15 +223,40 @@ fn no_canary_request_while_the_baseline_has_traffic_is_a_wiring_fault() {
     assert_at_baseline(&world);
 }
 
-#[test]
-fn a_quiet_stage_on_which_the_canary_is_due_no_request_is_not_called_a_fault() {
-    let mut world = Simulation::new();
-    world.set_traffic(0, 10); // At 5 %, five requests in ten minutes; at 50 %, a hundred.
+/// At 5 %, one request in two minutes is due to the canary.
+fn quiet_release(world: &mut Simulation) {
+    world.set_traffic(0, 10);
     let mut input = release();
     input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 600 }] });
     world.start("r1", input);
+}
+
+#[test]
+fn a_quiet_stage_is_held_until_its_canary_has_had_a_request() {
+    let mut world = Simulation::new();
+    world.at(960, |world| world.set_traffic(1, 9));
+    quiet_release(&mut world);
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert!(
+        matches!(world.ended("r1"), End::Succeeded(_)),
+        "{:?}",
+        world.ended("r1")
+    );
+    let told = world.timeline();
+    let held = |line: &&String| line.contains("hold: ") && line.contains("held: no canary request yet: of ");
+    assert!(told.iter().any(|line| held(&line)), "{told:?}");
+}
+
+#[test]
+fn a_quiet_stage_never_promotes_a_canary_that_no_request_reached() {
+    let mut world = Simulation::new();
+    quiet_release(&mut world);
+    world.run();
+    let (error, cause) = world.failure("r1");
+    assert_eq!(error, "RolledBack");
+    assert!(cause.starts_with("no canary request in the last 20 windows"), "{cause}");
+    assert_eq!(world.shares(), ["-", "0", "5", "-"]);
+    assert_at_baseline(&world);
 }
 
 #[test]

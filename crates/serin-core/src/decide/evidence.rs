@@ -26,7 +26,7 @@ pub(super) fn present<'a>(document: &Document, look: &'a Look) -> &'a [Window] {
 }
 
 /// The clean windows of the bakes before the present one.
-fn past<'a>(document: &'a Document, look: &'a Look) -> impl Iterator<Item = &'a Window> {
+pub(super) fn past<'a>(document: &'a Document, look: &'a Look) -> impl Iterator<Item = &'a Window> {
     let spans = document.progress.past.iter();
     spans.flat_map(|span| document.analysis.within(&look.windows, *span, look.now))
 }

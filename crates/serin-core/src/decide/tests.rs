@@ -1,6 +1,7 @@
 //! Whatever a look shows, there is a decision; harm always goes back, and nothing moves on before its time.
 
 mod evidence;
+mod traffic;
 
 use proptest::prelude::*;
 use serde_json::json;

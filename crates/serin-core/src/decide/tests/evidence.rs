@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Requests and server errors of both sides in the window of that minute.
-fn window(minute: i64, [canary, baseline, canary_bad, baseline_bad]: [u64; 4]) -> Window {
+pub(super) fn window(minute: i64, [canary, baseline, canary_bad, baseline_bad]: [u64; 4]) -> Window {
     Window {
         start: at(minute * 60),
         canary_requests: canary,
@@ -19,7 +19,7 @@ fn window(minute: i64, [canary, baseline, canary_bad, baseline_bad]: [u64; 4]) -
     }
 }
 
-fn judged(mode: Mode, steps: Vec<Step>) -> Document {
+pub(super) fn judged(mode: Mode, steps: Vec<Step>) -> Document {
     let mut document = document(steps);
     document.analysis.mode = mode;
     document.analysis.metrics = vec![Metric::new(MetricKind::ServerErrors)];
@@ -27,14 +27,14 @@ fn judged(mode: Mode, steps: Vec<Step>) -> Document {
     document
 }
 
-fn seen(document: &Document, second: i64, windows: Vec<Window>) -> Look {
+pub(super) fn seen(document: &Document, second: i64, windows: Vec<Window>) -> Look {
     Look {
         windows,
         ..look(second, document.progress.percent)
     }
 }
 
-fn finding<'a>(document: &'a Document, subject: &str) -> &'a Finding {
+pub(super) fn finding<'a>(document: &'a Document, subject: &str) -> &'a Finding {
     let found = document.findings.iter().find(|finding| finding.subject == subject);
     found.unwrap_or_else(|| panic!("no finding of {subject}: {:?}", document.findings))
 }

@@ -3,10 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::evidence::{
-    harm::testing::factors,
-    health,
-    real::{exp, real},
+use crate::{
+    analysis::{Analysis, Bad, Metric, MetricKind, Mode, Window},
+    evidence::{
+        harm::testing::factors,
+        health,
+        judge::Judge,
+        real::{exp, real},
+    },
 };
 
 /// The hypergeometric mass of every `e_c` of windows with these totals, with the counts.
@@ -142,14 +146,61 @@ fn any_window() -> impl Strategy<Value = Row> {
         })
 }
 
+/// A window of one metric's counts, and of another's for the same requests.
+fn two_metrics([canary, baseline, ours, theirs]: Row, other: [u64; 2]) -> Window {
+    Window {
+        start: jiff::Timestamp::UNIX_EPOCH,
+        canary_requests: canary,
+        baseline_requests: baseline,
+        bad: vec![
+            Bad {
+                canary: ours,
+                baseline: theirs,
+            },
+            Bad {
+                canary: other[0].min(canary),
+                baseline: other[1].min(baseline),
+            },
+        ],
+    }
+}
+
 proptest! {
+    /// Not so of the form that decides, which looks for a beginning: there the same errors weigh more if they come together.
     #[test]
-    fn the_order_of_windows_is_nothing_to_the_evidence(mut windows in prop::collection::vec(any_window(), 0..8)) {
-        let before = harm(&windows);
-        windows.reverse();
-        let after = harm(&windows);
+    fn the_order_of_windows_is_nothing_to_the_evidence_of_the_whole(
+        (windows, shuffled) in prop::collection::vec(any_window(), 0..8)
+            .prop_flat_map(|windows| (Just(windows.clone()), Just(windows).prop_shuffle())),
+    ) {
+        let (before, after) = (harm(&windows), harm(&shuffled));
         prop_assert!(close(before.ln_exact(), after.ln_exact()));
         prop_assert!(close(before.ln_bound(), after.ln_bound()));
+        let all = |rows: &[Row]| rows.iter().map(|row| counts(*row)).collect::<Vec<_>>();
+        let [before, after] = [&windows, &shuffled].map(|rows| health::ln_odds_below(&all(rows), 2.0));
+        prop_assert!(close(before, after));
+    }
+
+    /// A window's requests are only counted, so their order cannot matter. That of the metrics must not, either.
+    #[test]
+    fn the_order_of_metrics_is_nothing_to_a_decision(
+        rows in prop::collection::vec((any_window(), 0_u64..50, 0_u64..50), 1..12),
+    ) {
+        let kinds = [MetricKind::ServerErrors, MetricKind::ClientErrors];
+        let judged = |swapped: bool| {
+            let mut metrics = kinds.map(Metric::new).to_vec();
+            let mut windows: Vec<_> = rows.iter().map(|(row, ours, theirs)| two_metrics(*row, [*ours, *theirs])).collect();
+            if swapped {
+                metrics.reverse();
+                for window in &mut windows { window.bad.reverse(); }
+            }
+            let analysis = Analysis { mode: Mode::Gate, metrics, ..Analysis::default() };
+            let mut judge = Judge::new(&analysis);
+            for window in &windows { judge.push(window); }
+            let mut evidence = judge.evidence(windows.len());
+            evidence.metrics.sort_by(|one, other| one.metric.cmp(&other.metric));
+            (judge.ln_e().to_bits(), judge.peak().to_bits(), evidence)
+        };
+        prop_assert_eq!(judged(false), judged(true));
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(crate) enum CliError {
         /// The most.
         most: u64,
     },
-    /// The input is not JSON.
-    #[error("{name} is not JSON: {source}")]
+    /// The input is not JSON, or says something twice.
+    #[error("{name} cannot be read as JSON: {source}")]
     NotJson {
         /// The file, or standard input.
         name: String,

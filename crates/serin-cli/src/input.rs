@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::error::CliError;
+use crate::{error::CliError, unique::Unique};
 
 /// The most bytes that are read: ten thousand windows have less than a tenth of it.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -37,7 +37,7 @@ impl Input {
             return Err(CliError::TooLong { name, most: MOST_BYTES });
         }
         match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Self { name, value }),
+            Ok(Unique(value)) => Ok(Self { name, value }),
             Err(source) => Err(CliError::NotJson { name, source }),
         }
     }

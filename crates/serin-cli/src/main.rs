@@ -5,6 +5,7 @@ mod input;
 mod judge;
 mod power;
 mod table;
+mod unique;
 
 use std::{
     io::{self, BufWriter, Write},

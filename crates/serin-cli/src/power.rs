@@ -7,10 +7,11 @@ use std::io::{self, Write};
 use lexopt::Parser;
 use serde::Serialize;
 use serin_core::{
-    analysis::Analysis,
+    analysis::{Analysis, Mode},
     decimal::Decimal,
     evidence::{
         forecast::{Forecast, Power, StepForecast, forecast},
+        harm::GRID,
         power::Scenario,
         words::{about, duration, percent},
     },
@@ -34,7 +35,8 @@ pub(crate) fn run(arguments: Parser, out: &mut impl Write) -> Result<Outcome, Cl
     };
     let forecast = forecast(options.scenario, &options.plan, &options.analysis);
     if options.json {
-        serde_json::to_writer(&mut *out, &Answer::new(&forecast)).map_err(io::Error::from)?;
+        let warnings = warnings(&forecast, &options.scenario, &options.analysis);
+        serde_json::to_writer(&mut *out, &Answer::new(&forecast, warnings)).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
         tell(&options, &forecast, out)?;
@@ -49,6 +51,7 @@ struct Answer {
     noticed: Option<AnswerNoticed>,
     bad_requests_in_steps: Decimal,
     bad_requests_per_minute_promoted: Decimal,
+    warnings: Vec<String>,
 }
 
 /// What is missing is infinite, or there is none.
@@ -74,7 +77,7 @@ struct AnswerNoticed {
 }
 
 impl Answer {
-    fn new(forecast: &Forecast) -> Self {
+    fn new(forecast: &Forecast, warnings: Vec<String>) -> Self {
         let finite = |number: f64| number.is_finite().then(|| Decimal::clamped(number));
         let steps = forecast.steps.iter().zip(1..).map(|(step, number)| AnswerStep {
             step: number,
@@ -100,6 +103,7 @@ impl Answer {
             }),
             bad_requests_in_steps: Decimal::clamped(forecast.harmed_in_steps),
             bad_requests_per_minute_promoted: Decimal::clamped(forecast.promoted_per_minute),
+            warnings,
         }
     }
 }
@@ -150,13 +154,8 @@ fn question(scenario: &Scenario, analysis: &Analysis) -> String {
 }
 
 fn row(number: u32, step: &StepForecast, scenario: &Scenario) -> [String; 7] {
-    let smallest = step.smallest_rate.map_or_else(
-        || "none".to_owned(),
-        |rate| match rate / scenario.baseline_rate {
-            times if times.is_finite() => format!("{} ({}x)", percent(rate), about(times)),
-            _ => percent(rate),
-        },
-    );
+    let smallest = step.smallest_rate;
+    let smallest = smallest.map_or_else(|| "none".to_owned(), |rate| rate_and_times(rate, scenario));
     let harmed = if step.harmed.is_finite() {
         about(step.harmed)
     } else {
@@ -173,9 +172,15 @@ fn row(number: u32, step: &StepForecast, scenario: &Scenario) -> [String; 7] {
     ]
 }
 
-/// What each step cannot do, and what would help.
+/// What the plan and each of its steps cannot do, and what would help.
 fn warnings(forecast: &Forecast, scenario: &Scenario, analysis: &Analysis) -> Vec<String> {
     let mut warnings = Vec::new();
+    if analysis.mode == Mode::Off {
+        let text = "analysis.mode is \"off\": a rollout looks at no evidence, and notices nothing of this. The numbers are \
+                    those of \"guard\"";
+        warnings.push(text.to_owned());
+    }
+    warnings.extend(unnoticed(forecast, scenario));
     for (step, number) in forecast.steps.iter().zip(1_u32..) {
         let bake = duration(f64::from(step.bake_seconds));
         let name = format!("step {number} ({} % for {bake})", step.percent);
@@ -203,6 +208,36 @@ fn warnings(forecast: &Forecast, scenario: &Scenario, analysis: &Analysis) -> Ve
         warnings.push(text);
     }
     warnings
+}
+
+/// That the whole plan does not notice the regression, and what it does notice.
+fn unnoticed(forecast: &Forecast, scenario: &Scenario) -> Option<String> {
+    let steps = forecast.steps.iter();
+    if forecast.noticed.is_some() || steps.clone().any(|step| step.power == Power::Notices) {
+        return None;
+    }
+    let noticed = steps
+        .zip(1..)
+        .filter_map(|(step, number)| Some((step.smallest_rate?, number)));
+    let (rate, number) = noticed.min_by(|one, other: &(f64, u32)| one.0.total_cmp(&other.0))?;
+    let [smallest, given] = [rate, scenario.canary_rate].map(|rate| rate_and_times(rate, scenario));
+    let odds = |rate: f64| rate / (1.0 - rate);
+    let hint = if odds(scenario.canary_rate) < GRID[0] * odds(scenario.baseline_rate) {
+        format!(". Evidence looks for odds ratios from {} on", GRID[0])
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "the plan does not notice {given}: the smallest regression that a step notices is {smallest}, in step {number}{hint}"
+    ))
+}
+
+/// `1 % (10x)`.
+fn rate_and_times(rate: f64, scenario: &Scenario) -> String {
+    match rate / scenario.baseline_rate {
+        times if times.is_finite() => format!("{} ({}x)", percent(rate), about(times)),
+        _ => percent(rate),
+    }
 }
 
 fn conclusion(forecast: &Forecast) -> String {

@@ -194,6 +194,16 @@ fn nothing_that_is_no_count_is_judged() {
 }
 
 #[test]
+fn a_field_that_is_there_twice_is_refused() {
+    let twice = r#"{"windows": [{"canary": {"requests": 9, "serverErrors": 1, "serverErrors": 0},
+        "baseline": {"requests": 9}}]}"#;
+    assert_eq!(
+        refused(&["judge", "-"], twice),
+        "serin: the standard input cannot be read as JSON: the field \"serverErrors\" is there twice at line 1 column 77\n"
+    );
+}
+
+#[test]
 fn windows_that_say_nothing_leave_the_evidence_where_it_was() {
     let empty = [[0, 0, 0, 0], [0, 540, 0, 9], [60, 0, 9, 0], [60, 540, 0, 0]];
     let (code, lines) = rulings(&counts("{}", &empty));

@@ -40,6 +40,35 @@ fn json_has_the_same_numbers() {
 }
 
 #[test]
+fn a_regression_that_the_whole_plan_does_not_notice_is_warned_of() {
+    let text = answer(
+        &["--canary-rate", "0.11%", "--percent", "50", "--bake-seconds", "3600"],
+        "",
+    );
+    let warned = "warning: the plan does not notice 0.11 % (1.1x): the smallest regression that a step notices is ";
+    assert!(text.contains(warned), "{text}");
+    assert!(
+        text.contains(", in step 1. Evidence looks for odds ratios from 1.25 on\n"),
+        "{text}"
+    );
+    let text = answer(&["--canary-rate", "0.2%"], "");
+    let warned = "warning: the plan does not notice 0.2 % (2.0x): the smallest regression that a step notices is ";
+    assert!(text.contains(warned) && !text.contains("1.25"), "{text}");
+    assert!(!answer(&["--canary-rate", "1%"], "").contains("the plan does not notice"));
+}
+
+#[test]
+fn an_analysis_that_is_off_is_warned_of() {
+    let request = r#"{"analysis": {"mode": "off"}}"#;
+    let text = answer(&["--canary-rate", "5%", "--request", "-"], request);
+    let warned = "analysis.mode is \"off\": a rollout looks at no evidence, and notices nothing of this";
+    assert!(text.contains(&format!("warning: {warned}")), "{text}");
+    let json = answer(&["--canary-rate", "5%", "--json", "--request", "-"], request);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert!(json["warnings"][0].as_str().unwrap().starts_with(warned), "{json}");
+}
+
+#[test]
 fn a_plan_without_steps_compares_nothing() {
     let text = answer(&["--canary-rate", "1", "--request", "-"], r#"{"plan": "AllAtOnce"}"#);
     assert!(text.contains("The plan has no step"), "{text}");

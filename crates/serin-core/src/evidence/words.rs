@@ -2,7 +2,7 @@
 
 use super::{
     judge::{Evidence, Goal, Health, MetricEvidence, OddsRatio, Side},
-    real::{exp, real},
+    real::{count, exp, ln, ln_sum_exp, real},
 };
 use crate::decimal::Decimal;
 
@@ -136,6 +136,11 @@ pub fn harm(evidence_of: &Evidence) -> String {
     let metrics: Vec<_> = evidence_of.metrics.iter().map(metric).collect();
     let (now, threshold) = (evidence(evidence_of.ln_e), evidence(evidence_of.ln_threshold));
     let chance = percent(exp(-evidence_of.ln_threshold.get()));
+    let now = if is_past_its_peak(evidence_of) {
+        format!("{now} at its highest")
+    } else {
+        now
+    };
     let why = if evidence_of.harmful {
         format!(
             "evidence of harm {now}, {threshold} rolls back; a healthy release gets there with a chance of {chance}"
@@ -145,6 +150,13 @@ pub fn harm(evidence_of: &Evidence) -> String {
     };
     let (metrics, windows) = (metrics.join("; "), windows(evidence_of.windows));
     format!("{metrics} in {windows}; {why}")
+}
+
+/// The largest evidence so far is what counts, and what is told; it may have been larger than it is now.
+fn is_past_its_peak(evidence: &Evidence) -> bool {
+    let now = ln_sum_exp(evidence.metrics.iter().map(|metric| metric.ln_e.get())) - ln(count(evidence.metrics.len()));
+    // Both are rounded to six digits.
+    now < evidence.ln_e.get() - 1e-3
 }
 
 /// What a canary would be good enough by.

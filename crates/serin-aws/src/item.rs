@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use serde_json::Value;
 use serin_core::{
     claim::{Absent, Change, Claim, Guard, Phase},
     ids::{RolloutId, StageId},
@@ -317,17 +316,6 @@ impl Expression {
             }
         }
     }
-}
-
-/// A timeline entry as plain attributes, so that people can read it in the console.
-pub(crate) fn attributes(entry: &Value) -> Item {
-    let attribute = |value: &Value| text(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    entry
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.clone(), attribute(value)))
-        .collect()
 }
 
 #[cfg(test)]

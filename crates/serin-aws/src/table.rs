@@ -268,8 +268,8 @@ impl Claims for Table {
     }
 
     async fn record(&self, entry: &Entry) -> Called<()> {
-        let value = serde_json::to_value(entry).map_err(built)?;
-        let mut item = item::attributes(&value);
+        let attributes = entry.attributes().map_err(built)?.into_iter();
+        let mut item: Item = attributes.map(|(name, value)| (name, text(value))).collect();
         item.extend(item::key(
             format!("ROLLOUT#{}", entry.rollout_id),
             &format!("AT#{:.3}#{}", entry.at, entry.by),

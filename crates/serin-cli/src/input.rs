@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::{error::CliError, unique::Unique};
 
-/// The most bytes that are read: ten thousand windows have less than a tenth of it.
-const MOST_BYTES: u64 = 32 * 1024 * 1024;
+/// The most bytes that are read: the timeline of a rollout of 14 days has about half of it, ten thousand windows far less.
+const MOST_BYTES: u64 = 128 * 1024 * 1024;
 
 /// A document, and what it is called in messages.
 pub(crate) struct Input {

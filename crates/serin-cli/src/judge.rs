@@ -1,11 +1,8 @@
 //! `serin judge`: counts, judged window by window as a rollout judges them.
 
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
-use lexopt::{Arg, Parser};
+use lexopt::Parser;
 use serde::Serialize;
 use serin_core::{
     analysis::{Analysis, Mode, Window},
@@ -20,6 +17,7 @@ use serin_core::{
 
 use crate::{
     Outcome,
+    arguments::file_and,
     error::CliError,
     input::Input,
     show,
@@ -30,7 +28,7 @@ const HELP: &str = include_str!("judge.txt");
 
 /// Runs the command with what stands after its name.
 pub(crate) fn run(arguments: Parser, out: &mut impl Write) -> Result<Outcome, CliError> {
-    let Some(Options { file, json, exit_code }) = options(arguments)? else {
+    let Some((file, [json, exit_code])) = file_and(arguments, "judge", "counts", ["json", "exit-code"])? else {
         return show(out, HELP);
     };
     let input = Input::read(&file)?;
@@ -43,29 +41,6 @@ pub(crate) fn run(arguments: Parser, out: &mut impl Write) -> Result<Outcome, Cl
     }?;
     let is_harmful = exit_code && last == Some(Decision::RollBack);
     Ok(if is_harmful { Outcome::Harmful } else { Outcome::Fine })
-}
-
-struct Options {
-    file: OsString,
-    json: bool,
-    exit_code: bool,
-}
-
-/// `None` where help is wanted.
-fn options(mut arguments: Parser) -> Result<Option<Options>, CliError> {
-    let usage = |what: String| CliError::Usage { what, command: "judge" };
-    let (mut file, mut json, mut exit_code) = (None, false, false);
-    while let Some(argument) = arguments.next().map_err(|error| usage(error.to_string()))? {
-        match argument {
-            Arg::Short('h') | Arg::Long("help") => return Ok(None),
-            Arg::Long("json") => json = true,
-            Arg::Long("exit-code") => exit_code = true,
-            Arg::Value(value) if file.is_none() => file = Some(value),
-            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(usage(argument.unexpected().to_string())),
-        }
-    }
-    let file = file.ok_or_else(|| usage("a file with counts is missing; - is the standard input".to_owned()))?;
-    Ok(Some(Options { file, json, exit_code }))
 }
 
 /// A window's line.

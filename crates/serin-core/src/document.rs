@@ -167,6 +167,13 @@ impl Document {
         }
     }
 
+    /// The decision and its reasons, in one line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let texts: Vec<_> = self.findings.iter().map(|finding| finding.text.as_str()).collect();
+        format!("{}: {}", self.decision.name(), texts.join("; "))
+    }
+
     /// Sets the decision and, where it means to wait, until when.
     pub fn decide(&mut self, decision: Decision, until: Timestamp, now: Timestamp) {
         self.decision = decision;

@@ -143,9 +143,7 @@ fn rolled_back(mut document: Document, kind: ReasonKind, subject: &str, text: St
 }
 
 async fn report(claims: &impl Claims, document: &Document, now: jiff::Timestamp, replay: Option<Replay>) {
-    let texts: Vec<_> = document.findings.iter().map(|finding| finding.text.as_str()).collect();
-    let text = format!("{}: {}", document.decision.name(), texts.join("; "));
-    let mut entry = timeline::decided(document, now, "evaluate", text);
+    let mut entry = timeline::decided(document, now, "evaluate", document.told());
     entry.replay = replay.map(Box::new);
     timeline::record(claims, entry).await;
 }

@@ -1,9 +1,12 @@
 //! What the counts of both sides do to a rollout while every alarm is OK.
 
+use std::fs;
+
 use serde_json::{Value, json};
 use serin_core::{decide::Decision, timeline::Entry};
 use serin_steps::fakes::Traffic;
 use serin_tests::{
+    cfn::repository,
     machine::End,
     simulation::{API, Simulation},
 };
@@ -216,11 +219,37 @@ fn every_decision_can_be_made_again_from_the_timeline_to_the_same_bytes() {
     let evaluations = evaluations(&world);
     assert!(evaluations.len() > 15, "{:?}", world.timeline());
     for entry in evaluations {
-        let stored = serde_json::to_string(&entry).unwrap();
-        let entry: Entry = serde_json::from_str(&stored).unwrap();
-        let again = entry.replay.clone().unwrap().decide();
-        assert_eq!(Some(again.decision), entry.decision);
-        let bytes = |findings| serde_json::to_string(findings).unwrap();
-        assert_eq!(bytes(&again.findings), bytes(&entry.findings));
+        let stored = entry.attributes().unwrap();
+        let read = Entry::from_attributes(&stored).unwrap();
+        assert_eq!(read.again().unwrap().attributes().unwrap(), stored, "{}", entry.text);
+    }
+}
+
+/// The answer to a query for that timeline.
+fn queried(timeline: &[Entry]) -> Value {
+    let item = |entry: &Entry| -> Value {
+        let attributes = entry.attributes().unwrap().into_iter();
+        attributes.map(|(name, text)| (name, json!({ "S": text }))).collect()
+    };
+    json!({ "Items": timeline.iter().map(item).collect::<Vec<_>>(), "Count": timeline.len() })
+}
+
+/// `serin replay` is tried out with it (docs/judging.md).
+#[test]
+fn the_example_of_a_timeline_is_what_a_rollout_leaves() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(2, 1));
+    world.start("r1", release(&json!({})));
+    world.run();
+    let mut timeline = queried(&world.aws.account().timeline).to_string();
+    timeline.push('\n');
+    let example = fs::read_to_string(repository("docs/examples/timeline.json")).unwrap_or_default();
+    if example != timeline {
+        let new = repository("target/timeline.json");
+        fs::write(&new, timeline).unwrap();
+        panic!(
+            "docs/examples/timeline.json is not what a rollout leaves now, which is in {}",
+            new.display()
+        );
     }
 }

@@ -43,7 +43,7 @@ fn the_examples_of_the_document_are_what_the_commands_print() {
         assert_eq!(&run.out, output, "serin {}", arguments.join(" "));
         shown += 1;
     }
-    assert_eq!(shown, 4);
+    assert_eq!(shown, 5);
     let example = fs::read_to_string(root.join("docs/examples/counts.json")).unwrap();
     assert!(blocks.iter().any(|(_, block)| *block == example));
 }

@@ -5,6 +5,7 @@
 mod documents;
 mod judge;
 mod power;
+mod replay;
 
 use std::{
     io::Write as _,
@@ -65,6 +66,7 @@ fn help_is_there_for_everything() {
         &["judge", "--help"],
         &["judge", "-", "-h"],
         &["power", "--help"],
+        &["replay", "--help"],
     ] {
         let run = serin(arguments, "");
         assert_eq!(run.code, 0, "{}", run.err);
@@ -90,6 +92,8 @@ fn a_wrong_command_line_says_what_is_wrong_and_where_help_is() {
     );
     assert!(refused(&[], "").contains("a command is missing"));
     assert!(refused(&["judge"], "").contains("a file with counts is missing"));
+    assert!(refused(&["replay", "--json"], "").contains("a file with a timeline is missing"));
+    assert!(refused(&["replay", "-", "--exit-code"], "").ends_with("Try `serin replay --help`.\n"));
     assert!(refused(&["judge", "a", "b"], "").ends_with("Try `serin judge --help`.\n"));
     assert!(refused(&["--jsn"], "").contains("--jsn"));
     assert!(refused(&["judge", "/no/such/file"], "").contains("cannot read /no/such/file"));

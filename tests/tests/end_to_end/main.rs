@@ -7,7 +7,7 @@ mod evidence;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use serin_local::{Api, Load, Result, Rollout, World, until};
+use serin_local::{Api, Entry, Load, Result, Rollout, World, until};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -152,6 +152,8 @@ async fn a_stopped_execution_leaves_the_stage_at_its_baseline() -> Result<()> {
         .entry("the first step", PATIENCE, |entry| entry.by == "advance")
         .await?;
     rollout.stop("Stopped", "wrong build").await?;
+    let stopped = rollout.end(PATIENCE).await?;
+    assert_eq!((&*stopped.error, &*stopped.cause), ("Stopped", "wrong build"));
 
     until("the stage without a canary", PATIENCE, || async {
         Ok(api.view().await?.canary.is_none())
@@ -166,11 +168,12 @@ async fn a_stopped_execution_leaves_the_stage_at_its_baseline() -> Result<()> {
         Ok(rollout.switch().await?.is_none())
     })
     .await?;
-    rollout
-        .entry("the rollback's own words", PATIENCE, |entry| {
-            entry.by == "rollback" && entry.text.starts_with("rolled back from shifting: the execution")
-        })
-        .await?;
+    let told =
+        |entry: &Entry| entry.by == "rollback" && entry.text.starts_with("rolled back from shifting: the execution");
+    until("the rollback's own words", PATIENCE, || async {
+        Ok(rollout.timeline().await?.iter().any(told))
+    })
+    .await?;
     assert_unlocked(&api).await
 }
 

@@ -153,6 +153,29 @@ fn every_case_of_the_semantics_is_held_by_tests_that_exist() {
     assert!(told >= 30, "{told} cases");
 }
 
+#[test]
+fn every_known_difference_of_local_stack_has_its_source_and_is_asserted_or_says_why_not() {
+    let text = document("docs/aws-fidelity.md").unwrap();
+    let (_, differences) = text.split_once("\n## Where LocalStack differs\n").unwrap();
+    let (table, _) = differences.split_once("\n### Known by name\n").unwrap();
+    let (tests, told) = (names_of_tests(), rows(table).skip(2));
+    let mut count = 0;
+    for row in told {
+        let [what, _, _, source, asserted_by] = row.as_slice() else {
+            panic!("{row:?}")
+        };
+        assert!(!source.is_empty(), "{what} has no source");
+        if !asserted_by.starts_with("not at all: ") {
+            let name = quoted(asserted_by)
+                .next()
+                .unwrap_or_else(|| panic!("nothing asserts {what}"));
+            assert!(tests.contains(name), "{what} names {name}, which is no test");
+        }
+        count += 1;
+    }
+    assert!(count >= 20, "{count} differences");
+}
+
 /// The tests, scenarios and unit tests of this repository.
 fn names_of_tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();

@@ -8,6 +8,7 @@ mod differences;
 mod fake;
 mod local;
 mod operation;
+mod others;
 mod sides;
 
 use std::{

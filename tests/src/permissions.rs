@@ -80,28 +80,43 @@ pub fn needed(calls: &BTreeSet<Call>) -> BTreeSet<Permission> {
 /// Where no function is called so.
 #[must_use]
 pub fn granted(binary: &str) -> &'static BTreeSet<Permission> {
-    static GRANTED: LazyLock<BTreeMap<String, BTreeSet<Permission>>> = LazyLock::new(read);
+    static GRANTED: LazyLock<Grants> = LazyLock::new(|| grants(binary_of));
     &GRANTED[binary]
 }
 
-fn read() -> BTreeMap<String, BTreeSet<Permission>> {
+/// The same for one function, by its name in a stack called `serin`, such as `serin-rollback-on-event`.
+///
+/// # Panics
+/// Where no function is called so.
+#[must_use]
+pub fn granted_to(function: &str) -> &'static BTreeSet<Permission> {
+    static GRANTED: LazyLock<Grants> = LazyLock::new(|| grants(|function| text(&function["FunctionName"])));
+    &GRANTED[function]
+}
+
+type Grants = BTreeMap<String, BTreeSet<Permission>>;
+
+fn binary_of(function: &Value) -> &str {
+    let code = text(&function["CodeUri"]);
+    code.trim_start_matches("build/lambda/").trim_end_matches('/')
+}
+
+fn grants(key: fn(&Value) -> &str) -> Grants {
     let template = Template::read(CONTROLLER, &[]);
-    let mut granted: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
+    let mut grants = Grants::new();
     for (id, function) in template.resources("AWS::Serverless::Function") {
-        let code = text(&function["CodeUri"]);
-        let binary = code.trim_start_matches("build/lambda/").trim_end_matches('/');
         let mut own = of_role(&template, &id.replace("Function", "Role"));
         own.retain(|(action, _)| {
             !["logs:", "xray:", "sqs:"]
                 .iter()
                 .any(|platform| action.starts_with(platform))
         });
-        granted
-            .entry(binary.to_owned())
+        grants
+            .entry(key(&function).to_owned())
             .and_modify(|both| both.retain(|permission| own.contains(permission)))
             .or_insert(own);
     }
-    granted
+    grants
 }
 
 /// What a role may do, by its own policies and by the managed policies of the stack, and of those nested in it, that it names.

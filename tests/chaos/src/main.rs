@@ -5,6 +5,7 @@
 //! a repeated round is the same story, and not the same schedule; `serin-explorer` tries all schedules.
 
 mod alarm;
+mod grants;
 mod round;
 mod script;
 mod show;
@@ -111,8 +112,9 @@ async fn run(options: &Options) -> Result<bool> {
         outcomes = round::play_all(place, &scripts, options.at_once, &ended) => outcomes,
         () = redraw(&board) => Vec::new(),
     };
-    board.borrow_mut().sum_up(&scripts, &outcomes);
-    let held = outcomes.iter().all(holds);
+    let ungranted = grants::missing(&proxy.journal(|_| true));
+    board.borrow_mut().sum_up(&scripts, &outcomes, &ungranted);
+    let held = outcomes.iter().all(holds) && ungranted.is_empty();
     if !held && let Some(logs) = world.keep_logs() {
         say(format!("what the functions logged is in {}", logs.display()));
     }

@@ -1,7 +1,7 @@
 //! What a person sees: a line for each round that goes on, one that stays for each that has ended, and a table at the end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -121,8 +121,8 @@ impl Board {
         self.draw();
     }
 
-    /// The table, and how to repeat what failed.
-    pub(crate) fn sum_up(&mut self, scripts: &[Script], outcomes: &[Result<Outcome>]) {
+    /// The table, how to repeat what failed, and which calls the template would not have let through.
+    pub(crate) fn sum_up(&mut self, scripts: &[Script], outcomes: &[Result<Outcome>], ungranted: &BTreeSet<String>) {
         self.terminal.clear();
         self.terminal.gap();
         let head = format!(
@@ -174,6 +174,9 @@ impl Board {
         for (script, _) in failed {
             let line = format!("to repeat: make chaos SEED={} ROUNDS=1", script.seed);
             self.terminal.say(&Line::styled(Style::Red, line));
+        }
+        for call in ungranted {
+            self.terminal.say(&Line::styled(Style::Red, call.clone()));
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use serin_local::{BareApi, Effect, Error, Line, Proxy, Record, Result, Service, StateValue, Style, Terminal, World};
 use serin_steps::fakes::CallLimit;
 
-use crate::{alarm::payload, script::Way};
+use crate::{alarm::payload, grants, script::Way};
 
 /// The alarm that guards every stage.
 const ALARM: &str = "storm";
@@ -44,9 +44,13 @@ pub(crate) async fn play(stages: usize) -> Result<bool> {
     let canaries = stream::iter(&apis).map(|api| world.has_canary(api)).buffered(AT_ONCE);
     let left = canaries.try_filter(|has| std::future::ready(*has)).count().await;
     let storm = Storm::of(&proxy, at);
-    let wrong = storm.violations(stages, left);
+    let mut wrong = storm.violations(stages, left);
+    wrong.extend(grants::missing(&proxy.journal(|_| true)));
     for line in storm.lines(stages) {
         terminal.say(&Line::plain(line));
+    }
+    if let Some(slow) = storm.slow(&proxy, stages) {
+        terminal.say(&Line::styled(Style::Yellow, slow));
     }
     for violation in &wrong {
         terminal.say(&Line::styled(Style::Red, format!("  {violation}")));
@@ -112,29 +116,27 @@ async fn go_off(world: &World) -> Result<()> {
 
 /// What Serin's functions sent to API Gateway from the alarm on.
 struct Storm {
-    /// The calls that were let through, in the order of their arrival.
+    /// In the order of their arrival.
     calls: Vec<Record>,
-    throttled: usize,
     at: Instant,
 }
 
 impl Storm {
     fn of(proxy: &Proxy, at: Instant) -> Self {
-        let sent = proxy
+        let mut calls = proxy
             .journal(|record| record.at >= at && record.service == Service::ApiGateway && !record.function.is_empty());
-        let (refused, mut calls): (Vec<_>, Vec<_>) = sent
-            .into_iter()
-            .partition(|record| record.effects.contains(&Effect::Throttled));
         calls.sort_by_key(|record| record.at);
-        Self {
-            calls,
-            throttled: refused.len(),
-            at,
-        }
+        Self { calls, at }
     }
 
+    fn throttled(&self) -> usize {
+        self.calls.iter().filter(|record| was_throttled(record)).count()
+    }
+
+    /// Those that were let through.
     fn resets(&self) -> impl Iterator<Item = &Record> {
-        self.calls.iter().filter(|record| record.operation == "UpdateStage")
+        let through = self.calls.iter().filter(|record| !was_throttled(record));
+        through.filter(|record| record.operation == "UpdateStage")
     }
 
     /// From the alarm to the last acknowledged reset.
@@ -166,23 +168,34 @@ impl Storm {
         if !others.is_empty() {
             wrong.push(format!("other calls during the storm: {}", others.join(", ")));
         }
-        let (took, allowed) = (self.took().as_secs_f64(), allowed(stages));
-        if took > allowed * 1.2 {
-            wrong.push(format!(
-                "the last reset took {took:.1} s; the limit allows {allowed:.1} s"
-            ));
-        }
         wrong
+    }
+
+    /// Where it took more than a fifth longer than the limit allows. That is no fault by itself: the machine may be the
+    /// slower one. `tests/storms` holds Serin to it, on a clock of its own.
+    fn slow(&self, proxy: &Proxy, stages: usize) -> Option<String> {
+        let took = self.took().as_secs_f64();
+        let answered = |record: &Record| record.at >= self.at && record.answered_at <= self.at + self.took();
+        let answered = proxy.journal(answered).len();
+        (took > allowed(stages) * 1.2).then(|| {
+            format!(
+                "  later than the limit allows and 20 %: {answered} calls of all kinds were answered in {took:.1} s"
+            )
+        })
     }
 
     fn lines(&self, stages: usize) -> [String; 4] {
         [
             format!("  resets                    {:>6}", self.resets().count()),
-            format!("  calls that were throttled {:>6}", self.throttled),
+            format!("  calls that were throttled {:>6}", self.throttled()),
             format!("  alarm to last reset       {:>6.1} s", self.took().as_secs_f64()),
             format!("  what the limit allows     {:>6.1} s", allowed(stages)),
         ]
     }
+}
+
+fn was_throttled(record: &Record) -> bool {
+    record.effects.contains(&Effect::Throttled)
 }
 
 /// How long so many calls take under the limit, in seconds.

@@ -20,7 +20,7 @@ FUZZ := fuzz/Cargo.toml
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check end-to-end build deploy explore chaos storm fuzz bench-lambda bench-decisions audit local tools checks format clean
+.PHONY: help demo test check bounds end-to-end build deploy explore chaos storm fuzz bench-lambda bench-decisions audit local tools checks format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ help: ## List the targets
 demo: tools local ## Play a healthy, a broken and a slightly worse release on this machine, without an account
 	@cargo run --quiet --locked --package serin-local --bin local -- demo
 
-test: check end-to-end ## Everything that must pass
+test: check bounds end-to-end demo ## Everything that must pass
 
 check: tools checks ## The fast part: format, lints, unit and scenario tests, docs, templates
 	@infra/check.sh "format" cargo fmt --all --check
@@ -37,7 +37,6 @@ check: tools checks ## The fast part: format, lints, unit and scenario tests, do
 	@CUSTOM_LIBFUZZER_PATH=nowhere/libfuzzer.a infra/check.sh "fuzz targets, clippy" \
 	    cargo clippy --quiet --locked --manifest-path $(FUZZ) --target-dir target --all-targets -- -D warnings
 	@infra/check.sh "tests" cargo $(NEXTEST) --locked --workspace --exclude serin-explorer
-	@infra/check.sh "explorer" $(EXPLORER)
 	@PYTHONPATH=infra/local/plugin PYTHONDONTWRITEBYTECODE=1 infra/check.sh "plugin of the local stack" \
 	    .local/localstack/bin/python -m unittest discover --start-directory infra/local/plugin/tests
 	@RUSTDOCFLAGS="-D warnings" infra/check.sh "docs" cargo doc --quiet --locked --workspace --no-deps --document-private-items
@@ -46,10 +45,14 @@ check: tools checks ## The fast part: format, lints, unit and scenario tests, do
 	@infra/check.sh "cargo deny" $(CHECKS)/cargo-deny --locked check bans licenses sources
 	@infra/check.sh "fuzz targets, cargo deny" $(CHECKS)/cargo-deny --locked --manifest-path $(FUZZ) check bans licenses sources
 
-end-to-end: tools local ## On LocalStack: the stories, the fake compared with it, three rounds of chaos
+bounds: ## Search every order of the steps' calls, and without each line of the protocol
+	@infra/check.sh "explorer" $(EXPLORER)
+
+end-to-end: tools local ## On LocalStack: the stories, the fake compared with it, some chaos and a storm
 	@cargo run --quiet --locked --package serin-local --bin local -- run -- \
 	    cargo $(NEXTEST) --locked --package serin-tests --features local-stack --test end_to_end --test differential
 	@$(MAKE) --no-print-directory chaos SEED=10 ROUNDS=3
+	@$(MAKE) --no-print-directory storm STAGES=45
 
 build: tools ## Build the functions for ARCH=arm64|x86_64 into build/ARCH, and point build/lambda there
 	@infra/build.sh "$(ARCH)" "$(CARGO_LAMBDA)" $(FUNCTIONS)
@@ -57,14 +60,14 @@ build: tools ## Build the functions for ARCH=arm64|x86_64 into build/ARCH, and p
 deploy: tools ## Deploy to your account what was built for ARCH; ARGS=--guided the first time
 	@infra/deploy.sh "$(ARCH)" "$(SAM)" $(ARGS)
 
-explore: ## Search every order of the steps' calls, in deeper bounds than `make test`
+explore: ## The same search in the deeper bounds, too
 	@cargo run --quiet --locked --package serin-explorer --bin explore
 
 chaos: tools local ## Break it while it runs, 30 times; SEED=N ROUNDS=N repeat what was printed
 	@cargo run --quiet --locked --package serin-chaos -- $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-storm: tools local ## One alarm for STAGES=N (60) stages, under API Gateway's limit of management calls
-	@cargo run --quiet --locked --package serin-chaos -- --storm $(or $(STAGES),60)
+storm: tools local ## One alarm for STAGES=N (200) stages, under API Gateway's limit of management calls
+	@cargo run --quiet --locked --package serin-chaos -- --storm $(or $(STAGES),200)
 
 fuzz: checks ## Feed what parses TARGET (trigger, request, analysis, instruct, document) with anything, for SECONDS
 	@infra/fuzz.sh $(CHECKS)/cargo-fuzz "$(TARGET)" "$(SECONDS)"

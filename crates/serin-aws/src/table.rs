@@ -8,10 +8,10 @@ use aws_sdk_dynamodb::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serin_core::{
-    claim::{Change, Claim, Guard, later},
+    claim::{Change, Claim, Guard},
     ids::{AlarmArn, RolloutId, StageId},
     timeline::Entry,
-    timing::{FREE_AFTER, SWITCH_OVER},
+    timing::{FREE_AFTER, SWITCH_OVER, later},
 };
 use serin_steps::ports::{CallError, Called, Claims, Guarded, Written};
 

@@ -9,7 +9,7 @@ use crate::{
     percent::Percent,
     stage::{Baseline, CanaryTarget, Variables},
     switch::Switch,
-    timing::{DRAIN, FREE_AFTER, SLOWEST_STATE},
+    timing::{DRAIN, FREE_AFTER, SLOWEST_STATE, later},
 };
 
 /// How far a rollout is. Every write of a claim is conditional on it.
@@ -164,12 +164,6 @@ impl Claim {
     pub fn may_touch(&self, now: Timestamp) -> bool {
         !self.phase.is_terminal() || self.ended_at.is_some_and(|ended| now < later(ended, DRAIN))
     }
-}
-
-/// `time` plus `duration`; the end of time where that overflows.
-#[must_use]
-pub fn later(time: Timestamp, duration: SignedDuration) -> Timestamp {
-    time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 /// When the claim's next write is due at the latest, for an execution that is about to wait for `wait_seconds`.

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alarm::{AlarmReading, AlarmState},
     analysis::{Span, Window},
-    claim::{Instruction, InstructionKind, later},
+    claim::{Instruction, InstructionKind},
     decision::MAX_TEXT,
     document::{Document, Reason, ReasonKind},
     fields::shortened,
     percent::Percent,
     plan::MAX_RESTARTS,
     stage::StageView,
+    timing::later,
 };
 
 pub use crate::decision::{Decision, Finding, Verdict};

@@ -4,10 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    claim::later,
     ids::RolloutId,
     plan::Plan,
-    timing::{LATEST_END, SLOWEST_STATE, SWEEP_REACTION, SWITCH_HEEDS, SWITCH_OVER},
+    timing::{LATEST_END, SLOWEST_STATE, SWEEP_REACTION, SWITCH_HEEDS, SWITCH_OVER, later},
 };
 
 /// What a claim knows of its rollout's switch.

@@ -2,7 +2,7 @@
 //!
 //! A test holds them equal to the timeouts in `template.yaml`.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// The timeout of every function that takes part in a rollout, in seconds.
 pub const FUNCTION_TIMEOUT_SECONDS: i64 = 15;
@@ -83,6 +83,12 @@ pub const LATEST_END: SignedDuration = SignedDuration::from_secs(LONGEST_ROLLOUT
 /// The longest that one state other than a wait can take with all its retries; a hook is the slowest.
 /// A claim whose heartbeat is late by more than its wait and this is swept.
 pub const SLOWEST_STATE: SignedDuration = SignedDuration::from_mins(20);
+
+/// `time` plus `duration`; the end of time where that overflows.
+#[must_use]
+pub fn later(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
 
 #[cfg(test)]
 mod tests {

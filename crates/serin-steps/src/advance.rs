@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 use serin_core::{
-    claim::{Change, Claim, Guard, Phase, beat_by, later},
+    claim::{Change, Claim, Guard, Phase, beat_by},
     decide::Decision,
     document::Document,
     percent::Percent,
     stage::Patch,
-    timing::LAST_WRITE,
+    timing::{LAST_WRITE, later},
 };
 
 use crate::{

@@ -4,7 +4,7 @@ use serde_json::Value;
 use serin_core::{
     alarm::PlannedAlarm,
     analysis::{Analysis, Mode, metric_api_name},
-    claim::{Absent, Claim, Guard, Phase, beat_by, later},
+    claim::{Absent, Claim, Guard, Phase, beat_by},
     decide::{Decision, Finding, Verdict},
     document::{Document, Progress, VERSION},
     fields::Faults,
@@ -13,6 +13,7 @@ use serin_core::{
     plan::{Plan, Step},
     request::{self, Request, Surroundings},
     switch::Switch,
+    timing::later,
 };
 
 use crate::{

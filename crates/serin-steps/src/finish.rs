@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use serin_core::{
-    claim::{Change, Claim, Guard, Phase, later},
+    claim::{Change, Claim, Guard, Phase},
     document::Outcome,
     switch::Switch,
-    timing::LAST_WRITE,
+    timing::{LAST_WRITE, later},
 };
 
 use crate::{

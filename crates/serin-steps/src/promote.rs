@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 use serin_core::{
-    claim::{Change, Guard, Phase, beat_by, later},
+    claim::{Change, Guard, Phase, beat_by},
     decide::Decision,
     document::Document,
     percent::Percent,
     stage::{self, StageView},
     switch::Switch,
-    timing::LAST_WRITE,
+    timing::{LAST_WRITE, later},
 };
 
 use crate::{

@@ -8,10 +8,10 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use serin_core::{
-    claim::{Claim, later},
+    claim::Claim,
     document::ReasonKind,
     ids::{AlarmArn, ExecutionArn, RolloutId},
-    timing::ROLLBACK_PERSISTS,
+    timing::{ROLLBACK_PERSISTS, later},
     trigger::{self, Trigger, Whose},
 };
 

@@ -4,11 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serin_core::{
-    claim::{Change, Claim, Guard, Phase, later},
+    claim::{Change, Claim, Guard, Phase},
     document::ReasonKind,
     ids::StageId,
     switch::Switch,
-    timing::{LAST_WRITE, SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW},
+    timing::{LAST_WRITE, SWEEP_TIMEOUT_SECONDS, WRITE_WINDOW, later},
 };
 
 use crate::{

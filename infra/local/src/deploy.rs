@@ -11,6 +11,9 @@ use crate::{
     workspace::Workspace,
 };
 
+/// The name of Serin's stack.
+pub const SERIN: &str = "serin";
+
 const BUCKET: &str = "sam-artifacts";
 
 /// A template, the name of its stack and its parameters.

@@ -29,7 +29,7 @@ pub use aws::{ACCOUNT, Clients, REGION};
 pub use aws_sdk_cloudwatch::types::StateValue;
 pub use bare::BareApi;
 pub use claim::ClaimView;
-pub use deploy::Deployment;
+pub use deploy::{Deployment, SERIN};
 pub use error::{Error, Result};
 pub use http::{Answer, Http};
 pub use load::{Count, Load, Tally};
@@ -39,7 +39,7 @@ pub use rollout::{Entry, Execution, Rollout};
 pub use stack::Stack;
 pub use terminal::{Line, Style, Terminal};
 pub use workspace::Workspace;
-pub use world::{AlarmView, ENDPOINT_VARIABLE, METRIC_SECONDS, SERIN, World, until};
+pub use world::{AlarmView, ENDPOINT_VARIABLE, METRIC_SECONDS, World, until};
 
 use std::process::{ExitStatus, Stdio};
 

@@ -1,6 +1,9 @@
 //! What guards an API of a story: the parameters of `infra/monitoring.yaml` that set one story apart from another.
 
-use crate::{api::Api, deploy::Deployment, world::SERIN};
+use crate::{
+    api::Api,
+    deploy::{Deployment, SERIN},
+};
 
 /// The alarms of a stage, with periods of 10 s, of which the latest three are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::{
     api::failed,
     aws::Clients,
+    deploy::SERIN,
     error::{Error, Result, indented},
-    world::SERIN,
 };
 
 /// A rollout that was started.

@@ -15,7 +15,7 @@ use crate::{
     api::{Api, failed},
     aws::{ACCOUNT, Clients, REGION},
     binaries,
-    deploy::{self, Deployment},
+    deploy::{self, Deployment, SERIN},
     error::{Error, Result},
     http::Http,
     monitoring::{self, Monitoring},
@@ -25,9 +25,6 @@ use crate::{
     stack::Stack,
     workspace::Workspace,
 };
-
-/// The name of Serin's stack.
-pub const SERIN: &str = "serin";
 
 /// The variable that says where a stack already runs.
 pub const ENDPOINT_VARIABLE: &str = "SERIN_LOCAL_ENDPOINT";

@@ -1,11 +1,11 @@
 //! What a call does to the account, and what it is answered: the fakes' own semantics, and where a mutation bends them.
 
 use serin_core::{
-    claim::{Change, Claim, Guard, Phase, later},
+    claim::{Change, Claim, Guard, Phase},
     percent::Percent,
     stage::{self, CanaryView, Patch, StageView},
     switch::Switch,
-    timing::FREE_AFTER,
+    timing::{FREE_AFTER, later},
 };
 use serin_steps::{
     fakes::Account,

@@ -1,10 +1,11 @@
 //! What an action makes of a state.
 
 use serin_core::{
-    claim::later,
     percent::Percent,
     stage::{CanaryTarget, CanaryView, Variables},
-    timing::{LAST_WRITE, SWEEP_PERIOD_SECONDS, SWEEP_TIMEOUT_SECONDS, SWITCH_PRECISION, SWITCH_TRIES, WRITE_WINDOW},
+    timing::{
+        LAST_WRITE, SWEEP_PERIOD_SECONDS, SWEEP_TIMEOUT_SECONDS, SWITCH_PRECISION, SWITCH_TRIES, WRITE_WINDOW, later,
+    },
 };
 
 use serin_steps::fakes::Schedule;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Analysis;
-use crate::{claim::later, evidence::Counts};
+use crate::{evidence::Counts, timing::later};
 
 /// The most windows of a rollout. A long plan has longer windows than it asks for, so that its whole history can be read,
 /// judged and stored at every look.

@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Look, Ruling, ask, clock, roll_back};
 use crate::{
     analysis::{Mode, OnInconclusive, Source, Span, Window},
-    claim::later,
     decision::{Decision, Finding, Verdict},
     document::{Document, ReasonKind},
     evidence::{
@@ -14,6 +13,7 @@ use crate::{
         words,
     },
     percent::Percent,
+    timing::later,
 };
 
 /// The clean windows at the present share.

@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Look, Ruling, clock, evidence, roll_back};
 use crate::{
     analysis::{Mode, OnInconclusive, SILENT_WINDOWS, Window},
-    claim::later,
     decision::{Decision, Finding, Verdict},
     document::{Document, ReasonKind},
     evidence::{
@@ -14,6 +13,7 @@ use crate::{
     },
     percent::Percent,
     plan::Step,
+    timing::later,
 };
 
 /// The chance, per rollout, that requests which only happened not to come to the canary are taken for a fault.

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::analysis;
 use crate::{
     analysis::{Analysis, Bad, MetricKind, Window},
-    claim::later,
     evidence::{
         counts::MOST_REQUESTS,
         latency,
         real::{floor, real},
     },
     fields::{Faults, Field, Object, Reader, brief},
+    timing::later,
 };
 
 /// The most windows that are read.

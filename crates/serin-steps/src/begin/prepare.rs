@@ -1,13 +1,13 @@
 //! From a claimed stage to an attached canary at 0 %.
 
 use serin_core::{
-    claim::{Absent, Change, Claim, Guard, Phase, beat_by, later},
+    claim::{Absent, Change, Claim, Guard, Phase, beat_by},
     fields::Faults,
     ids::{DeploymentId, RolloutId},
     request::Request,
     stage::{self, Baseline, CanaryTarget, StageView},
     switch::{Switch, set_for},
-    timing::LAST_WRITE,
+    timing::{LAST_WRITE, later},
 };
 
 use super::{Begin, guards::AtStart, lost, no_such_stage};

@@ -237,7 +237,7 @@ impl Clock for FakeAws {
 
     async fn sleep(&self, duration: SignedDuration) {
         let mut account = self.account();
-        account.now = serin_core::claim::later(account.now, duration);
+        account.now = serin_core::timing::later(account.now, duration);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use serin_core::{claim::later, timing::CALL_PACE};
+use serin_core::{timing::CALL_PACE, timing::later};
 
 use crate::ports::Clock;
 

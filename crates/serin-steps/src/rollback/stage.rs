@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serin_core::{
-    claim::{Change, Claim, Guard, Phase, later},
+    claim::{Change, Claim, Guard, Phase},
     document::ReasonKind,
     ids::{RolloutId, StageId},
     switch::Switch,
-    timing::{CALL_PACE, LAST_WRITE, ROLLBACK_LEASE},
+    timing::{CALL_PACE, LAST_WRITE, ROLLBACK_LEASE, later},
 };
 use tracing::Instrument as _;
 

@@ -11,6 +11,8 @@ use serin_tests::{
     simulation::{API, Simulation},
 };
 
+use super::assert_succeeded;
+
 fn release(analysis: &Value) -> Value {
     json!({ "restApiId": API, "stageName": "prod", "analysis": analysis })
 }
@@ -108,11 +110,7 @@ fn an_outage_of_both_sides_does_not_stop_a_healthy_canary() {
     world.at(600, |world| world.set_counts(counts(0, 2)));
     world.start("r1", release(&json!({})));
     world.run();
-    assert!(
-        matches!(world.ended("r1"), End::Succeeded(_)),
-        "{:?}",
-        world.ended("r1")
-    );
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -132,7 +130,7 @@ fn a_switched_off_analysis_reads_no_metric() {
     world.set_counts(counts(30, 0));
     world.start("r1", release(&json!({ "mode": "off" })));
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert!(!world.aws.account().calls.contains(&"GetMetricData"));
 }
 
@@ -161,11 +159,7 @@ fn a_gate_leaves_a_step_as_soon_as_its_bake_is_over_and_it_is_good_enough() {
     input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 60 }, { "percent": 50, "bakeSeconds": 600 }] });
     world.start("r1", input);
     world.run();
-    assert!(
-        matches!(world.ended("r1"), End::Succeeded(_)),
-        "{:?}",
-        world.ended("r1")
-    );
+    assert_succeeded(&world, "r1");
     let told = world.timeline();
     let held = told.iter().filter(|line| line.starts_with("evaluate: hold")).count();
     assert!(

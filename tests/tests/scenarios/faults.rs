@@ -9,6 +9,8 @@ use serin_tests::{
     simulation::{API, Simulation},
 };
 
+use super::assert_succeeded;
+
 const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
 const STAGE: &str = "serin-a1b2c3-prod-stage-5xx";
 
@@ -199,7 +201,7 @@ fn a_deployment_whose_answer_is_lost_is_looked_up_and_not_made_twice() {
     world.aws.fail_next("CreateDeployment", Fault::AnswerLost);
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(
         world.aws.account().apis[API].deployments.len(),
         2,
@@ -213,7 +215,7 @@ fn a_begin_that_died_after_making_the_deployment_goes_on_with_it() {
     world.aws.fail_next("CreateDeployment", Fault::CrashAfter);
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.aws.account().apis[API].deployments.len(), 2);
 }
 
@@ -272,7 +274,7 @@ fn a_timeline_that_cannot_be_written_stops_nothing() {
     world.aws.break_operation("PutItem", throttled());
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
 }
 
 /// An alarm goes off while a service is away, and stays away for longer than Lambda tries.

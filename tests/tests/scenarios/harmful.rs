@@ -1,11 +1,10 @@
 //! What happens when the canary hurts, or cannot be told not to.
 
 use serde_json::{Value, json};
-use serin_core::{alarm::AlarmState, claim::Phase};
-use serin_tests::{
-    machine::End,
-    simulation::{API, Simulation, hook_arn},
-};
+use serin_core::alarm::AlarmState;
+use serin_tests::simulation::{API, Simulation, hook_arn};
+
+use super::{assert_at_baseline, assert_succeeded, seconds_to_last_change};
 
 const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
 const STAGE: &str = "serin-a1b2c3-prod-stage-5xx";
@@ -15,16 +14,6 @@ fn release() -> Value {
         "restApiId": API, "stageName": "prod",
         "canary": { "stageVariableOverrides": { "alias": "recommendation-v3" } },
     })
-}
-
-/// The stage is as it was, unlocked, and no traffic reached the canary after `world` acknowledged the reset.
-fn assert_at_baseline(world: &Simulation) {
-    let stage = world.stage();
-    assert_eq!(stage.deployment_id.as_str(), "baseline");
-    assert_eq!(stage.variables["alias"], "recommendation-v1");
-    assert_eq!(stage.canary, None);
-    assert!(world.can_be_deployed_to());
-    assert_eq!(world.phase(), Some(Phase::RolledBack));
 }
 
 #[test]
@@ -93,13 +82,7 @@ fn an_alarm_whose_action_never_arrives_is_seen_at_the_next_tick() {
         "alarm serin-a1b2c3-prod-canary-5xx is in ALARM: 3 errors in 2 of 3 minutes"
     );
     assert_at_baseline(&world);
-    let gone = world
-        .moments
-        .last()
-        .unwrap()
-        .at
-        .duration_since(world.moments[0].at)
-        .as_secs();
+    let gone = seconds_to_last_change(&world);
     assert!((700..=765).contains(&gone), "{gone} s");
 }
 
@@ -137,7 +120,7 @@ fn an_alarm_that_is_ok_again_or_nobody_s_changes_nothing() {
         world.invoke("rollback", action).unwrap();
     });
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     let (_, calls) = world
         .invocations
         .iter()
@@ -166,11 +149,7 @@ fn an_incident_can_be_fixed_while_its_alarm_is_on() {
     input["alarms"] = json!([CANARY, { "name": STAGE, "ifAlreadyInAlarm": "ignoreUntilOk" }]);
     world.start("r1", input);
     world.run();
-    assert!(
-        matches!(world.ended("r1"), End::Succeeded(_)),
-        "{:?}",
-        world.ended("r1")
-    );
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -193,7 +172,7 @@ fn an_alarm_without_data_is_neither_good_nor_bad_and_is_reported() {
     world.set_alarm(CANARY, AlarmState::InsufficientData);
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert!(
         world
             .timeline()
@@ -237,11 +216,7 @@ fn a_quiet_stage_is_held_until_its_canary_has_had_a_request() {
     world.at(960, |world| world.set_traffic(1, 9));
     quiet_release(&mut world);
     world.run();
-    assert!(
-        matches!(world.ended("r1"), End::Succeeded(_)),
-        "{:?}",
-        world.ended("r1")
-    );
+    assert_succeeded(&world, "r1");
     let told = world.timeline();
     let held = |line: &&String| line.contains("hold: ") && line.contains("held: no canary request yet: of ");
     assert!(told.iter().any(|line| held(&line)), "{told:?}");
@@ -265,7 +240,7 @@ fn a_stage_without_any_traffic_is_not_called_a_fault() {
     world.set_traffic(0, 0);
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -276,7 +251,7 @@ fn a_step_too_short_to_judge_says_so_from_the_start_and_is_judged_by_alarms() {
     input["plan"] = json!({ "steps": [{ "percent": 5, "bakeSeconds": 240 }] });
     world.start("r1", input);
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     let begun = world.aws.account().timeline[0].clone();
     assert_eq!(
         begun.findings[0].text,

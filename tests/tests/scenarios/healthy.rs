@@ -7,6 +7,8 @@ use serin_tests::{
     simulation::{API, Simulation, hook_arn, prod},
 };
 
+use super::assert_succeeded;
+
 fn release() -> serde_json::Value {
     json!({
         "restApiId": API, "stageName": "prod",
@@ -63,7 +65,7 @@ fn every_step_bakes_at_its_own_percentage_for_its_own_time() {
     };
     assert_eq!(world.shares(), ["-", "0", "1", "12.5", "-"]);
     assert!((90..100).contains(&since("12.5").duration_since(since("1")).as_secs()));
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn all_at_once_promotes_without_a_step_and_bakes() {
     input["plan"] = json!("AllAtOnce");
     world.start("r1", input);
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.shares(), ["-", "0", "-"]);
     assert_eq!(world.stage().deployment_id.as_str(), "d1");
 }
@@ -93,7 +95,7 @@ fn a_deployment_that_exists_is_released_without_making_another() {
         json!({ "restApiId": API, "stageName": "prod", "canary": { "deploymentId": id } }),
     );
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.aws.account().apis[API].deployments.len(), 2);
 }
 
@@ -114,7 +116,7 @@ fn variables_alone_can_be_released_and_others_stay() {
     input["canary"]["deploymentId"] = json!("baseline");
     world.start("r1", input);
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.stage().deployment_id.as_str(), "baseline");
     assert_eq!(world.stage().variables["alias"], "recommendation-v2");
     assert_eq!(world.stage().variables["theme"], "dark");
@@ -126,7 +128,7 @@ fn where_aws_refuses_bare_copies_the_documented_recipe_promotes() {
     world.aws.account().api(API).unwrap().refuses_bare_copies = true;
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.stage().deployment_id.as_str(), "d1");
     assert_eq!(world.stage().canary, None);
 }
@@ -144,7 +146,7 @@ fn a_ghost_canary_of_somebody_before_is_removed_and_the_rollout_goes_on() {
         .unwrap();
     world.start("r1", release());
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn hooks_that_pass_let_the_rollout_go_on_and_are_told_what_they_need() {
         json!({ "beforeTraffic": hook_arn("serin-hook-smoke"), "afterPromotion": hook_arn("serin-hook-smoke") });
     world.start("r1", input);
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     let (states, _) = &world.histories["r1"];
     assert!(
         states.iter().any(|state| state == "BeforeTraffic") && states.iter().any(|state| state == "AfterPromotion")
@@ -169,7 +171,7 @@ fn the_same_start_twice_is_one_rollout() {
     world.start("r1", release());
     world.at(100, |world| world.start("r1", release()));
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.shares(), ["-", "0", "5", "25", "50", "-"]);
 }
 

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 use serin_core::{claim::Phase, percent::Percent, stage::Patch};
 use serin_steps::fakes::{Fault, NewCanary};
-use serin_tests::{
-    machine::End,
-    simulation::{API, Simulation, execution_event},
-};
+use serin_tests::simulation::{API, Simulation, execution_event};
+
+use super::{assert_succeeded, seconds_to_last_change};
 
 fn with_approval() -> Value {
     json!({
@@ -31,7 +30,7 @@ fn an_approval_lets_the_next_step_begin() {
         say(world, "approve").unwrap();
     });
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.shares(), ["-", "0", "5", "50", "-"]);
     let told = world.timeline();
     assert!(
@@ -61,11 +60,7 @@ fn an_approval_is_not_lost_when_the_look_that_saw_it_dies() {
             world.aws.fail_next("UpdateItem", fault);
         });
         world.run();
-        assert!(
-            matches!(world.ended("r1"), End::Succeeded(_)),
-            "{:?}",
-            world.ended("r1")
-        );
+        assert_succeeded(&world, "r1");
     }
 }
 
@@ -114,7 +109,7 @@ fn an_approval_before_it_is_asked_for_or_twice_is_refused_and_says_why() {
         assert!(error.contains("step 1 was already approved by mira"), "{error}");
     });
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     let error = say(&mut world, "approve").unwrap_err();
     assert!(error.contains("it is finished"), "{error}");
 }
@@ -164,13 +159,7 @@ fn a_stopped_execution_whose_event_is_lost_is_cleaned_up_by_the_sweep() {
     world.at(200, |world| world.stop("r1"));
     world.run();
     assert_eq!(world.phase(), Some(Phase::RolledBack));
-    let gone = world
-        .moments
-        .last()
-        .unwrap()
-        .at
-        .duration_since(world.moments[0].at)
-        .as_secs();
+    let gone = seconds_to_last_change(&world);
     assert!((200..=262).contains(&gone), "{gone} s");
 }
 
@@ -194,7 +183,7 @@ fn an_execution_that_ended_concerns_only_the_claim_that_is_its_own() {
         say(world, "approve").unwrap();
     });
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -246,7 +235,7 @@ fn a_percentage_that_a_person_changes_is_set_again_and_the_bake_starts_again() {
         say(world, "approve").unwrap();
     });
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.shares(), ["-", "0", "5", "40", "5", "50", "-"]);
     assert!(
         world

@@ -7,10 +7,9 @@ use serin_steps::{
     fakes::{Fault, NewCanary},
     rollback::rollback,
 };
-use serin_tests::{
-    machine::End,
-    simulation::{API, Simulation, alarm_action},
-};
+use serin_tests::simulation::{API, Simulation, alarm_action};
+
+use super::{assert_at_baseline, assert_succeeded};
 
 const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
 
@@ -27,8 +26,8 @@ fn a_rollout_that_starts_while_the_last_one_drains_waits_and_then_begins() {
         world.start("b", short());
     });
     world.run();
-    assert!(matches!(world.ended("a"), End::Succeeded(_)));
-    assert!(matches!(world.ended("b"), End::Succeeded(_)));
+    assert_succeeded(&world, "a");
+    assert_succeeded(&world, "b");
     let claim = world.claim().unwrap();
     assert_eq!(claim.rollout_id.as_str(), "b");
     assert_eq!(
@@ -46,7 +45,7 @@ fn a_rollout_that_starts_just_before_the_other_is_promoted_is_refused() {
     world.at(300, |world| world.start("b", short()));
     world.at(330, |world| world.start("c", short()));
     world.run();
-    assert!(matches!(world.ended("a"), End::Succeeded(_)));
+    assert_succeeded(&world, "a");
     for late in ["b", "c"] {
         assert_eq!(world.failure(late).0, "StageBusy");
     }
@@ -67,7 +66,7 @@ fn a_late_alarm_of_the_first_rollout_does_not_touch_the_second() {
     });
     world.run();
     assert_eq!(world.failure("a").0, "RolledBack");
-    assert!(matches!(world.ended("b"), End::Succeeded(_)));
+    assert_succeeded(&world, "b");
 }
 
 #[test]
@@ -77,7 +76,7 @@ fn an_alarm_of_the_second_rollout_rolls_back_to_what_the_first_left() {
     world.at(420, |world| world.start("b", short()));
     world.alarm_at(800, CANARY);
     world.run();
-    assert!(matches!(world.ended("a"), End::Succeeded(_)));
+    assert_succeeded(&world, "a");
     assert_eq!(world.failure("b").0, "RolledBack");
     assert_eq!(world.stage().deployment_id.as_str(), "d1");
     assert_eq!(world.stage().canary, None);
@@ -130,10 +129,10 @@ fn a_rollback_whose_call_died_at_once_is_taken_over_by_the_alarm_s_second_messag
         world.invoke("rollback", action).unwrap();
         let took = world.now().duration_since(began);
         assert_eq!(took, serin_core::timing::ROLLBACK_LEASE, "it waited for a sign of life");
-        assert_at_baseline_now(world);
+        assert_at_baseline(world);
     });
     world.run();
-    assert_at_baseline(&world);
+    assert_rolled_back(&world);
 }
 
 #[test]
@@ -162,15 +161,9 @@ fn roll_back_before(world: &Simulation, operation: &'static str) {
     });
 }
 
-fn assert_at_baseline(world: &Simulation) {
+fn assert_rolled_back(world: &Simulation) {
     assert_eq!(world.failure("a").0, "RolledBack");
-    assert_at_baseline_now(world);
-}
-
-fn assert_at_baseline_now(world: &Simulation) {
-    assert_eq!(world.stage().deployment_id.as_str(), "baseline");
-    assert_eq!(world.stage().canary, None);
-    assert_eq!(world.phase(), Some(Phase::RolledBack));
+    assert_at_baseline(world);
 }
 
 #[test]
@@ -185,7 +178,7 @@ fn an_advance_in_flight_during_a_rollback_leaves_no_canary() {
         });
     });
     world.run();
-    assert_at_baseline(&world);
+    assert_rolled_back(&world);
     assert_eq!(world.largest_share_after(world.moments[0].at).to_string(), "0");
 }
 
@@ -195,7 +188,7 @@ fn an_attach_in_flight_during_a_rollback_is_taken_back() {
     world.start("a", short());
     roll_back_before(&world, "UpdateStage");
     world.run();
-    assert_at_baseline(&world);
+    assert_rolled_back(&world);
 }
 
 #[test]
@@ -204,7 +197,7 @@ fn a_promotion_in_flight_during_a_rollback_fails() {
     world.start("a", short());
     world.at(280, |world| roll_back_before(world, "UpdateStage"));
     world.run();
-    assert_at_baseline(&world);
+    assert_rolled_back(&world);
     let (states, _) = &world.histories["a"];
     assert!(
         states.iter().any(|state| state == "Promote"),

@@ -4,10 +4,9 @@
 use serde_json::{Value, json};
 use serin_core::{alarm::AlarmState, claim::Phase, percent::Percent};
 use serin_steps::fakes::NewCanary;
-use serin_tests::{
-    machine::End,
-    simulation::{API, Simulation, hook_arn},
-};
+use serin_tests::simulation::{API, Simulation, hook_arn};
+
+use super::assert_succeeded;
 
 const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
 
@@ -163,7 +162,7 @@ fn nobody_runs_unguarded_by_accident_but_may_on_purpose() {
     world.aws.account().alarms.clear();
     world.start("r1", with("alarms", json!([])));
     world.run();
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
 }
 
 #[test]
@@ -197,7 +196,7 @@ fn a_second_rollout_is_refused_and_the_first_goes_on_unharmed() {
         cause.contains("stage a1b2c3/prod belongs to rollout r1 (shifting, 25 %)"),
         "{cause}"
     );
-    assert!(matches!(world.ended("r1"), End::Succeeded(_)));
+    assert_succeeded(&world, "r1");
     assert_eq!(world.shares(), ["-", "0", "5", "25", "50", "-"]);
     assert_eq!(world.phase(), Some(Phase::Finished));
 }

@@ -17,6 +17,8 @@ use serin_tests::{
     simulation::{API, Simulation, execution_event, hook_arn, prod},
 };
 
+use super::assert_succeeded;
+
 const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
 const DAY: i64 = 86_400;
 /// The margin of a usual plan, in seconds.
@@ -123,7 +125,7 @@ fn when_serin_comes_back_the_rollout_ends_and_the_next_waits_until_the_switch_is
     let (error, cause) = world.failure("b");
     assert_eq!(error, "StageDraining");
     assert!(cause.contains("looked after until 2026-03-01T05:43"), "{cause}");
-    assert!(matches!(world.ended("c"), End::Succeeded(_)), "{:?}", world.ended("c"));
+    assert_succeeded(&world, "c");
 }
 
 #[test]
@@ -305,7 +307,7 @@ fn a_switch_that_cannot_be_taken_away_keeps_the_next_rollout_off_the_stage() {
         cause.contains("until the sweep has taken its dead man's switch away"),
         "{cause}"
     );
-    assert!(matches!(world.ended("c"), End::Succeeded(_)), "{:?}", world.ended("c"));
+    assert_succeeded(&world, "c");
     assert_nothing_left(&world, "after c");
 }
 
@@ -332,7 +334,7 @@ fn a_switch_that_was_armed_behind_the_rollback_s_back_is_found_by_the_sweep() {
     });
     world.at(300, |world| world.start("b", short()));
     world.run();
-    assert!(matches!(world.ended("b"), End::Succeeded(_)), "{:?}", world.ended("b"));
+    assert_succeeded(&world, "b");
     assert_nothing_left(&world, "after b");
 }
 
@@ -427,7 +429,7 @@ fn a_push_that_fails_is_repeated_at_the_next_look() {
     }
     world.aws.fail_next("UpdateSchedule", Fault::AnswerLost);
     world.run();
-    assert!(matches!(world.ended("a"), End::Succeeded(_)), "{:?}", world.ended("a"));
+    assert_succeeded(&world, "a");
     assert!(calls(&world, "UpdateSchedule") >= 4);
     assert_nothing_left(&world, "pushed in the end");
 }

@@ -16,6 +16,7 @@ use crate::{
     call::{Answer, Reply},
     effects::{self, Caller},
     mutation::Mutation,
+    quick::BuildQuick,
     replay::{self, Function, Next},
     scene::{self, Which},
 };
@@ -87,19 +88,19 @@ pub struct Histories {
     line: Option<Mutation>,
     machine: Machine,
     /// Invocations.
-    pub roots: IndexSet<Root>,
+    pub roots: IndexSet<Root, BuildQuick>,
     /// Histories.
     pub nodes: Vec<Node>,
     /// Accounts.
-    pub worlds: IndexSet<Account>,
-    answers: IndexSet<Answer>,
+    pub worlds: IndexSet<Account, BuildQuick>,
+    answers: IndexSet<Answer, BuildQuick>,
     executions: Vec<Execution>,
-    positions: HashMap<Position, u32>,
-    starts: HashMap<(u32, u16), u32>,
-    nexts: HashMap<(u32, u32, u16), u32>,
-    effects: HashMap<(u32, u32), (u32, u32)>,
-    resumes: HashMap<u32, (u32, Step)>,
-    completions: HashMap<(u32, u32, bool), (u32, u16)>,
+    positions: HashMap<Position, u32, BuildQuick>,
+    starts: HashMap<(u32, u16), u32, BuildQuick>,
+    nexts: HashMap<(u32, u32, u16), u32, BuildQuick>,
+    effects: HashMap<(u32, u32), (u32, u32), BuildQuick>,
+    resumes: HashMap<u32, (u32, Step), BuildQuick>,
+    completions: HashMap<(u32, u32, bool), (u32, u16), BuildQuick>,
 }
 
 impl Histories {
@@ -110,17 +111,17 @@ impl Histories {
             bound,
             line,
             machine: machine(line),
-            roots: IndexSet::new(),
+            roots: IndexSet::default(),
             nodes: Vec::new(),
-            worlds: IndexSet::new(),
-            answers: IndexSet::new(),
+            worlds: IndexSet::default(),
+            answers: IndexSet::default(),
             executions: Vec::new(),
-            positions: HashMap::new(),
-            starts: HashMap::new(),
-            nexts: HashMap::new(),
-            effects: HashMap::new(),
-            resumes: HashMap::new(),
-            completions: HashMap::new(),
+            positions: HashMap::default(),
+            starts: HashMap::default(),
+            nexts: HashMap::default(),
+            effects: HashMap::default(),
+            resumes: HashMap::default(),
+            completions: HashMap::default(),
         }
     }
 

@@ -25,6 +25,7 @@ pub mod histories;
 pub mod moves;
 pub mod mutation;
 mod processes;
+pub mod quick;
 pub mod replay;
 pub mod report;
 pub mod scene;

@@ -1,9 +1,6 @@
 //! The search: every state that can be reached, once, the nearest first, so that a counterexample is as short as can be.
 
-use std::{
-    hash::{BuildHasherDefault, DefaultHasher},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexSet;
 
@@ -16,6 +13,7 @@ use crate::{
     histories::Who,
     moves::Mover,
     mutation::Mutation,
+    quick::BuildQuick,
     replay::Next,
     scene,
     state::State,
@@ -56,7 +54,7 @@ pub struct Violation {
 
 struct Search {
     mover: Mover,
-    states: IndexSet<State, BuildHasherDefault<DefaultHasher>>,
+    states: IndexSet<State, BuildQuick>,
     /// From which state, and how, each was reached first.
     origins: Vec<(u32, Action)>,
     /// In how many ways each was reached until it was expanded.

@@ -215,6 +215,34 @@ fn a_canary_that_a_person_puts_there_meanwhile_is_drift_and_is_left_alone() {
 }
 
 #[test]
+fn a_canary_whose_override_a_person_changes_is_theirs_from_then_on() {
+    let mut world = Simulation::new();
+    let mut input = with_approval();
+    input["canary"] = json!({ "stageVariableOverrides": { "alias": "recommendation-v2" } });
+    world.start("r1", input);
+    world.at(200, |world| {
+        let other = Patch::CanaryOverride("alias".to_owned(), "recommendation-v9".to_owned()).operation();
+        world
+            .aws
+            .account()
+            .api(API)
+            .unwrap()
+            .update_stage("prod", &[other])
+            .unwrap();
+    });
+    world.run();
+    let (error, cause) = world.failure("r1");
+    assert_eq!(error, "RolledBack");
+    assert!(cause.starts_with("the stage was changed by somebody else"), "{cause}");
+    let stage = world.stage();
+    let canary = stage.canary.unwrap();
+    assert_eq!(stage.deployment_id.as_str(), "baseline");
+    assert_eq!(canary.deployment_id.as_str(), "d1");
+    assert_eq!(canary.overrides["alias"], "recommendation-v9");
+    assert_eq!(canary.percent, Percent::parse("5").unwrap());
+}
+
+#[test]
 fn a_percentage_that_a_person_changes_is_set_again_and_the_bake_starts_again() {
     let mut world = Simulation::new();
     world.start("r1", with_approval());

@@ -176,6 +176,20 @@ fn every_known_difference_of_local_stack_has_its_source_and_is_asserted_or_says_
     assert!(count >= 20, "{count} differences");
 }
 
+#[test]
+fn every_test_that_the_protocol_names_exists() {
+    let protocol = document("docs/protocol.md").unwrap();
+    let paragraphs = protocol
+        .split("\n\n")
+        .filter(|paragraph| paragraph.starts_with("Held by "));
+    let named: Vec<_> = paragraphs.flat_map(quoted).collect();
+    assert!(!named.is_empty());
+    let tests = names_of_tests();
+    for name in named {
+        assert!(tests.contains(name), "the protocol names {name}, which is no test");
+    }
+}
+
 /// The tests, scenarios and unit tests of this repository.
 fn names_of_tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();

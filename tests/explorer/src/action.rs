@@ -49,6 +49,10 @@ pub enum Action {
     SwitchFires(u8),
     /// What it has begun arrives.
     SwitchArrives(u8),
+    /// EventBridge Scheduler goes away.
+    SchedulerGoes,
+    /// It is back.
+    SchedulerReturns,
     /// A sweep begins, one of those that may begin at any moment.
     Sweep,
     /// The next minute's sweep, when everything is quiet.
@@ -69,6 +73,8 @@ pub enum Action {
     ForeignCanary,
     /// A person sets the canary's share.
     ForeignShare,
+    /// A person changes the canary's override.
+    ForeignOverride,
     /// A person changes a variable.
     ForeignVariable,
 }

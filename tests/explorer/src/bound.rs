@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::sometimes::Sometimes;
+
 /// How often each kind of thing may still happen in a behaviour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Left {
@@ -24,7 +26,13 @@ pub struct Left {
     /// Serin as a whole is away until the dead man's switch fires; then everything at once.
     pub aways: u8,
     /// The alarm goes into ALARM; each time its action is delivered `Bound::deliveries` times, at any time, or never.
+    ///
+    /// The action stands for EventBridge's event and SNS's message as well: all three invoke `rollback`, which reads the same
+    /// ARN, state and time out of each (`tests/tests/events.rs` and `hostile` compare what it reads) and keeps nothing else of
+    /// them. So to a search they are one more delivery of the same input, at any time.
     pub alarms: u8,
+    /// EventBridge Scheduler goes away, and is back at any moment after that; until then it refuses every call.
+    pub outages: u8,
     /// A person asks for a rollback.
     pub wishes: u8,
     /// A sweep begins at any moment, besides those that always come in the end.
@@ -33,6 +41,8 @@ pub struct Left {
     pub canaries: u8,
     /// A person sets the canary's share to 1 %.
     pub shares: u8,
+    /// A person changes the canary's override of a stage variable.
+    pub overrides: u8,
     /// A person changes a stage variable that is not the rollout's.
     pub variables: u8,
 }
@@ -70,14 +80,16 @@ pub struct Bound {
     pub about: &'static str,
     /// How much may happen.
     pub left: Left,
+    /// What it must reach, or it is not about that.
+    pub reaches: &'static [Sometimes],
     /// How many processes may be alive for somebody outside to begin one more.
     pub alive: usize,
     /// How often an alarm's action, and the event of an execution's end, are delivered at most.
     pub deliveries: u8,
     /// Whether the alarm stays on until it goes off by itself at any moment, or is on for a moment only.
     pub alarm_stays: bool,
-    /// Whether a stopped execution is redriven while its task still runs. The protocol does not promise the second half of
-    /// invariant 1 then, so it is not held there.
+    /// Whether a stopped execution may be redriven while its task still runs. The protocol does not promise the second half of
+    /// invariant 1 from then on, so it is not held there.
     pub hasty: bool,
     /// When the second rollout starts.
     pub second: Second,
@@ -90,13 +102,14 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// One rollout of one step, to which nothing happens.
+    /// One rollout of one step, to which so much may happen, and where all of that must be reached.
     #[must_use]
-    pub const fn new(name: &'static str, about: &'static str, left: Left) -> Self {
+    pub const fn new(name: &'static str, about: &'static str, left: Left, reaches: &'static [Sometimes]) -> Self {
         Self {
             name,
             about,
             left,
+            reaches,
             alive: 3,
             deliveries: 1,
             alarm_stays: false,
@@ -139,14 +152,15 @@ macro_rules! counts {
 }
 
 counts!(
-    crashes, losses, refusals, unknowns, stops, redrives, hangs, oversleeps, aways, alarms, wishes, sweeps, canaries,
-    shares, variables
+    crashes, losses, refusals, unknowns, stops, redrives, hangs, oversleeps, aways, outages, alarms, wishes, sweeps,
+    canaries, shares, overrides, variables
 );
 
-/// `1 crash, 2 alarms`
-impl fmt::Display for Left {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = [
+impl Left {
+    /// How often each kind may happen, and what it is called.
+    #[must_use]
+    pub const fn kinds(&self) -> [(u8, &'static str); 17] {
+        [
             (self.crashes, "crash"),
             (self.losses, "lost answer"),
             (self.refusals, "refused call"),
@@ -156,14 +170,23 @@ impl fmt::Display for Left {
             (self.hangs, "hang"),
             (self.oversleeps, "long silence"),
             (self.aways, "absence of all of Serin"),
+            (self.outages, "outage of the scheduler"),
             (self.alarms, "alarm"),
             (self.wishes, "wish"),
             (self.sweeps, "sweep"),
             (self.canaries, "foreign canary"),
             (self.shares, "foreign share"),
+            (self.overrides, "foreign override"),
             (self.variables, "foreign variable"),
-        ];
-        let some: Vec<_> = all
+        ]
+    }
+}
+
+/// `1 crash, 2 alarms`
+impl fmt::Display for Left {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some: Vec<_> = self
+            .kinds()
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, name)| format!("{count} {name}"))

@@ -1,6 +1,6 @@
 //! The invariants of Serin, and what is counted against vacuity.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serin_core::{
     claim::{Change, Phase},
     stage::{CanaryTarget, Patch, StageView},
@@ -90,7 +90,7 @@ impl Made<'_> {
         for (which, target) in self.targets.iter().enumerate() {
             let (was, is) = (scene::share(before, target), scene::share(after, target));
             let name = scene::NAMES[which];
-            if watch.reset[which] && is > was && !self.bound.hasty {
+            if watch.reset[which] && is > was && !watch.hasty {
                 return Err(format!(
                     "1: the canary of {name} gets {is} % after its reset to zero was acknowledged"
                 ));
@@ -127,13 +127,8 @@ impl Made<'_> {
         if before.variables[OTHER] != after.variables[OTHER] {
             return Err("5: a variable of somebody else is changed".to_owned());
         }
-        let foreign = |view: &StageView| {
-            let canary = view.canary.as_ref().filter(|_| view.deployment_id.as_str() != FOREIGN);
-            canary
-                .filter(|canary| canary.deployment_id.as_str() == FOREIGN)
-                .cloned()
-        };
-        let hit = foreign(before).is_some() && (foreign(before) != foreign(after) || self.copies());
+        let theirs = scene::foreign_canary(before);
+        let hit = theirs.is_some() && (theirs != scene::foreign_canary(after) || self.copies());
         if hit && !self.process.unaware && !self.is_blind() {
             return Err("5: a canary of somebody else is changed, which was there before the last look".to_owned());
         }
@@ -334,16 +329,17 @@ fn count_origin(counts: &mut Counts, phase: Phase, which: usize) {
     }
 }
 
-/// Whether the canary has the share of the step that a document is at.
+/// Whether the canary has the share of the step that a document is at, and the overrides of its rollout.
 #[must_use]
-pub fn has_its_share(document: &Value, account: &Account) -> bool {
+pub fn is_as_planned(document: &Value, account: &Account) -> bool {
     let step = document["progress"]["step"]
         .as_u64()
         .and_then(|step| usize::try_from(step).ok());
     let wanted = step.and_then(|step| document["plan"]["steps"][step]["percent"].as_u64());
-    let canary = scene::stage(account).canary.as_ref();
-    let found = canary.map(|canary| u64::from(canary.percent.hundredths()));
-    wanted.map(|percent| percent * 100) == found
+    scene::stage(account).canary.as_ref().is_some_and(|canary| {
+        let share = wanted.is_some_and(|percent| percent * 100 == u64::from(canary.percent.hundredths()));
+        share && json!(canary.overrides) == document["canary"]["stageVariableOverrides"]
+    })
 }
 
 /// Judges how a process ended.
@@ -357,8 +353,8 @@ pub fn judge_end(
     account: &Account,
     counts: &mut Counts,
 ) -> Result<(), String> {
-    if node.moves_on && process.off_share {
-        return Err("4: it moves on from a step that did not have its own share".to_owned());
+    if node.moves_on && process.off_plan {
+        return Err("4: it moves on from a step that did not have its own share and overrides".to_owned());
     }
     if let Some(fault) = &node.fault {
         return Err(fault.clone());
@@ -371,14 +367,17 @@ pub fn judge_end(
             if node.guarded.is_some() && node.guarded == still {
                 return Err("1: an alarm was heard, and the rollout goes on".to_owned());
             }
-            let findings = output["findings"].as_array();
-            let again = findings.is_some_and(|all| all.iter().any(|finding| finding["subject"] == "percentage"));
-            if root.function == Function::Evaluate && again {
-                count(counts, Sometimes::ShareSetAgain);
+            if root.function == Function::Evaluate {
+                count_drift(&root.input, output, counts);
             }
         }
         Err(StepError::StageBusy(_)) => count(counts, Sometimes::Busy),
-        Err(StepError::StageDraining(_)) => count(counts, Sometimes::Draining),
+        Err(StepError::StageDraining(text)) => {
+            count(counts, Sometimes::Draining);
+            if text.contains("dead man's switch") {
+                count(counts, Sometimes::SwitchKeepsClaim);
+            }
+        }
         Err(StepError::ClaimLost(_)) if root.function == Function::Begin => count(counts, Sometimes::Redriven),
         Err(StepError::InvalidInput(faults)) if faults.to_string().contains("already in ALARM") => {
             count(counts, Sometimes::AlarmSeenByBegin);
@@ -388,21 +387,35 @@ pub fn judge_end(
     Ok(())
 }
 
+/// What `evaluate` makes of a share that somebody changed.
+fn count_drift(input: &Value, output: &Value, counts: &mut Counts) {
+    let findings = output["findings"].as_array();
+    let again = findings.is_some_and(|all| all.iter().any(|finding| finding["subject"] == "percentage"));
+    let before = input["progress"]["restarts"].as_u64();
+    if again {
+        count(counts, Sometimes::ShareSetAgain);
+    }
+    if again && before.is_some_and(|times| times > 0) {
+        count(counts, Sometimes::SecondDrift);
+    }
+    if output["reason"]["text"]
+        .as_str()
+        .is_some_and(|text| text.contains("keeps being changed"))
+    {
+        count(counts, Sometimes::KeepsDrifting);
+    }
+}
+
 /// Judges a state in which everything is at rest.
 ///
 /// # Errors
 /// The invariant that it breaks.
 pub fn judge_rest(state: &State, account: &Account, targets: &[CanaryTarget; 2]) -> Result<(), String> {
     let (view, claim) = (scene::stage(account), scene::claim(account));
-    let foreign = |id: &str| state.watch.foreign && id == FOREIGN;
     if !account.guards.is_empty() {
         return Err("6: an alarm still points at the stage".to_owned());
     }
-    if let Some(canary) = view
-        .canary
-        .as_ref()
-        .filter(|canary| !foreign(canary.deployment_id.as_str()))
-    {
+    if let (Some(canary), None) = (&view.canary, scene::foreign_canary(view)) {
         let left = canary.deployment_id.as_str();
         return Err(format!(
             "7: the canary {left} is left behind, and nobody can deploy to the stage"
@@ -417,7 +430,7 @@ pub fn judge_rest(state: &State, account: &Account, targets: &[CanaryTarget; 2])
             ));
         }
     }
-    if foreign(view.deployment_id.as_str()) {
+    if view.deployment_id.as_str() == FOREIGN {
         return Ok(());
     }
     let Some(claim) = claim else {

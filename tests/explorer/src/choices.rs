@@ -28,7 +28,8 @@ impl Mover {
         self.executions(state, &mut actions);
         self.switches(state, &mut actions);
         let at_rest = self.is_at_rest(state);
-        if state.is_quiet() && !at_rest {
+        // No sweep brings a stage to rest while the scheduler is away.
+        if state.is_quiet() && !at_rest && !state.scheduler_away {
             actions.push(Action::NextSweep);
         }
         if at_rest && !state.watch.drained && self.free_at(state).is_some() {
@@ -93,6 +94,12 @@ impl Mover {
 
     fn switches(&self, state: &State, actions: &mut Vec<Action>) {
         let account = self.histories.account(state.world);
+        if state.left.outages > 0 {
+            actions.push(Action::SchedulerGoes);
+        }
+        if state.scheduler_away {
+            actions.push(Action::SchedulerReturns);
+        }
         for (which, name) in (0..2_u8).zip(scene::NAMES) {
             if let Some(schedule) = account.schedules.get(&name.into()) {
                 let at = scene::seconds(schedule.at);
@@ -122,6 +129,14 @@ impl Mover {
                 .is_some_and(|canary| canary.percent > Percent::ZERO)
         {
             actions.push(Action::ForeignShare);
+        }
+        if left.overrides > 0
+            && view
+                .canary
+                .as_ref()
+                .is_some_and(|canary| scene::has_override(canary) && !scene::is_changed(canary))
+        {
+            actions.push(Action::ForeignOverride);
         }
         if left.variables > 0 {
             actions.push(Action::ForeignVariable);

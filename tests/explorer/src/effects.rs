@@ -1,11 +1,12 @@
 //! What a call does to the account, and what it is answered: the fakes' own semantics, and where a mutation bends them.
 
+use jiff::Timestamp;
 use serin_core::{
     claim::{Change, Claim, Guard, Phase},
     percent::Percent,
     stage::{self, CanaryView, Patch, StageView},
     switch::Switch,
-    timing::{FREE_AFTER, later},
+    timing::{FREE_AFTER, SWITCH_HEEDS, SWITCH_PRECISION, later},
 };
 use serin_steps::{
     fakes::Account,
@@ -52,6 +53,14 @@ impl Caller<'_> {
 
     fn share(&self) -> Option<Percent> {
         serde_json::from_value(self.input.pointer("/progress/percent")?.clone()).ok()
+    }
+
+    /// How often the share was set again because somebody had changed it.
+    fn restarts(&self) -> u64 {
+        self.input
+            .pointer("/progress/restarts")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or_default()
     }
 
     fn rollout(&self) -> Option<Which> {
@@ -163,6 +172,15 @@ fn bent_claim(line: Mutation, account: &mut Account, call: &Call, caller: Caller
         (Mutation::ClaimChangesLast, Call::Change(guard, change)) if caller.goes_back() => {
             Some(changed_last(account, guard, change))
         }
+        (Mutation::NotLeftToItsCall, Call::Change(_, change))
+            if caller.goes_back() && change.phase == Some(Phase::RollingBack) =>
+        {
+            let mut answer = perform(account, call);
+            if let Ok(Reply::Written(Written::Lost(Some(claim)))) = &mut answer {
+                claim.next_beat_by = Timestamp::MIN;
+            }
+            Some(answer)
+        }
         (Mutation::NoDrain, Call::Take(claim, now)) => {
             Some(perform(account, &Call::Take(claim.clone(), later(*now, FREE_AFTER))))
         }
@@ -224,15 +242,36 @@ fn bent_switch(line: Mutation, account: &mut Account, call: &Call, caller: Calle
             Some(answer)
         }
         (Mutation::LateCutForgotten, Call::Take(claim, _)) => {
-            if let Some(old) = account.claims.get_mut(&claim.stage)
-                && matches!(old.switch, Switch::Cut(_))
+            taken_over(account, call, claim, |switch| matches!(switch, Switch::Cut(_)))
+        }
+        (Mutation::ArmedNotWaitedFor, Call::Take(claim, _)) => {
+            taken_over(account, call, claim, |switch| matches!(switch, Switch::Armed(_)))
+        }
+        (Mutation::FiredIsSetAgain, Call::Read) if caller.function == Function::Evaluate => {
+            let mut claim = scene::claim(account).cloned();
+            if let Some(claim) = &mut claim
+                && let Switch::Armed(at) = claim.switch
             {
-                old.switch = Switch::Silent;
+                // Late enough not to have fired, and soon enough to be pushed.
+                claim.switch = Switch::Armed(later(at, SWITCH_PRECISION + SWITCH_HEEDS + SWITCH_HEEDS));
             }
-            Some(perform(account, call))
+            Some(Ok(claim.into()))
         }
         _ => None,
     }
+}
+
+/// A claim is taken although the switch of the rollout before is so.
+fn taken_over(account: &mut Account, call: &Call, claim: &Claim, forgotten: fn(Switch) -> bool) -> Option<Answer> {
+    let before = account.claims.get(&claim.stage)?.switch;
+    if forgotten(before) && scene::claim(account)?.phase.is_terminal() {
+        account.claims.get_mut(&claim.stage)?.switch = Switch::Silent;
+    }
+    let answer = perform(account, call);
+    if answer == Ok(Reply::Truth(false)) {
+        account.claims.get_mut(&claim.stage)?.switch = before;
+    }
+    Some(answer)
 }
 
 /// Lines about the promotion.
@@ -311,7 +350,12 @@ fn bent_answer(line: Mutation, account: &mut Account, call: &Call, caller: Calle
     if let Ok(Reply::View(view)) = &mut answer {
         match line {
             Mutation::NarrowOurs => hide_unlike_ours(view, bound),
-            Mutation::DriftIgnoresShare if caller.function == Function::Evaluate => as_expected(view, caller, bound),
+            Mutation::OursWhateverItOverrides if caller.goes_back() => take_for_ours(view, bound),
+            Mutation::DriftIgnoresOverrides if caller.function == Function::Evaluate => take_for_ours(view, bound),
+            Mutation::DriftIgnoresShare if caller.function == Function::Evaluate => as_expected(view, caller),
+            Mutation::DriftSeenOnce if caller.function == Function::Evaluate && caller.restarts() > 0 => {
+                as_expected(view, caller);
+            }
             _ => {}
         }
     }
@@ -342,14 +386,19 @@ fn hide_unlike_ours(view: &mut StageView, bound: &Bound) {
     }
 }
 
-fn as_expected(view: &mut StageView, caller: Caller<'_>, bound: &Bound) {
-    let Some(which) = caller.rollout() else { return };
-    let target = scene::target(which, bound);
-    if let (Some(canary), Some(share)) = (&mut view.canary, caller.share())
-        && canary.deployment_id == target.deployment_id
-    {
-        canary.percent = share;
+/// The overrides of a canary of a rollout's deployment are not looked at.
+fn take_for_ours(view: &mut StageView, bound: &Bound) {
+    let Some(canary) = &mut view.canary else { return };
+    let mut targets = (0..2).map(|which| scene::target(which, bound));
+    if let Some(target) = targets.find(|target| target.deployment_id == canary.deployment_id) {
         canary.overrides = target.stage_variable_overrides;
+    }
+}
+
+/// Nor is its share.
+fn as_expected(view: &mut StageView, caller: Caller<'_>) {
+    if let (Some(canary), Some(share)) = (&mut view.canary, caller.share()) {
+        canary.percent = share;
     }
 }
 

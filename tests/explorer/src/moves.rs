@@ -66,6 +66,7 @@ impl Mover {
             runs: [Run::Ready(execution, 0), Run::NotStarted],
             fired: [Fired::default(); 2],
             events: [0; 2],
+            scheduler_away: false,
             left: self.bound.left,
             watch: crate::state::Watch::default(),
         };
@@ -204,6 +205,14 @@ impl Mover {
                 state.left.aways -= 1;
                 state.stir();
             }
+            Action::SchedulerGoes => {
+                state.left.outages -= 1;
+                state.scheduler_away = true;
+            }
+            Action::SchedulerReturns => {
+                state.scheduler_away = false;
+                state.stir();
+            }
             Action::SwitchFires(which) | Action::SwitchArrives(which) => {
                 self.switch(&mut state, usize::from(which), action)?;
             }
@@ -214,17 +223,24 @@ impl Mover {
             | Action::Wish
             | Action::ForeignCanary
             | Action::ForeignShare
+            | Action::ForeignOverride
             | Action::ForeignVariable => self.outside(&mut state, action)?,
         }
         self.settle(&mut state)?;
         if self.is_at_rest(&state) {
             count(&mut self.counts, Sometimes::AtRest);
             check::judge_rest(&state, self.histories.account(state.world), &self.targets)?;
-            if scene::stage(self.histories.account(state.world)).canary.is_some() {
-                count(&mut self.counts, Sometimes::ForeignLeftAlone);
-            }
+            self.count_left_alone(&state);
         }
         Ok(Some(state))
+    }
+
+    fn count_left_alone(&mut self, state: &State) {
+        match &scene::stage(self.histories.account(state.world)).canary {
+            Some(canary) if scene::is_changed(canary) => count(&mut self.counts, Sometimes::OverrideLeftAlone),
+            Some(_) => count(&mut self.counts, Sometimes::ForeignLeftAlone),
+            None => {}
+        }
     }
 
     /// A switch fires, or what it has begun arrives.
@@ -295,14 +311,17 @@ impl Mover {
             Action::ForeignCanary => {
                 state.left.canaries -= 1;
                 state.watch.foreign = true;
-                let alive = state.alive();
-                for process in state.processes.iter_mut().take(alive) {
-                    process.unaware = true;
-                }
-                state.processes.sort_unstable();
             }
             Action::ForeignShare => state.left.shares -= 1,
+            Action::ForeignOverride => state.left.overrides -= 1,
             _ => state.left.variables -= 1,
+        }
+        if matches!(action, Action::ForeignCanary | Action::ForeignOverride) {
+            let alive = state.alive();
+            for process in state.processes.iter_mut().take(alive) {
+                process.unaware = true;
+            }
+            state.processes.sort_unstable();
         }
         state.world = self.histories.changed(state.world, |account| {
             let view = scene::stage_mut(account);
@@ -316,6 +335,7 @@ impl Mover {
                     });
                 }
                 (Action::ForeignShare, Some(canary)) => canary.percent = Percent::from_hundredths(100).unwrap(),
+                (Action::ForeignOverride, Some(canary)) => scene::change_override(canary),
                 (Action::ForeignVariable, _) => {
                     view.variables.insert(OTHER.to_owned(), "2".to_owned());
                 }
@@ -349,6 +369,7 @@ impl Mover {
 
     fn redrive(&mut self, state: &mut State, which: usize) {
         state.left.redrives -= 1;
+        state.watch.hasty |= self.lives_on(state, which);
         if let Run::Stopped(execution) = state.runs[which] {
             state.runs[which] = Run::Ready(execution, state.now);
             state.stir();
@@ -397,7 +418,7 @@ impl Mover {
             deadline: state.now + scene::length(LAST_WRITE),
             awaited: false,
             unaware: false,
-            off_share: false,
+            off_plan: false,
         };
         self.go_on(state, process, false, false).map(drop)
     }
@@ -415,7 +436,7 @@ impl Mover {
             deadline: state.now + seconds,
             awaited,
             unaware: false,
-            off_share: false,
+            off_plan: false,
         };
         self.go_on(state, process, false, false).map(drop)
     }

@@ -2,7 +2,7 @@
 //!
 //! All of it is done to the calls of a step, to their answers, or to the state machine. The steps are the shipped ones.
 
-/// A line of the table in section 5 of `docs/protocol.md`, taken out.
+/// A line of the tables in section 5 of `docs/protocol.md`, taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
     /// `rollback` changes the claim at its end only.
@@ -13,6 +13,8 @@ pub enum Mutation {
     AnswerNotJudged,
     /// Neither ghosts nor half-made canaries are seen.
     NarrowOurs,
+    /// A canary of the rollout's deployment is the rollout's, whatever it overrides.
+    OursWhateverItOverrides,
     /// `Begin` is tried again while an older attempt may be alive.
     BeginBesideItself,
     /// The sweep leaves a stage alone whose rollout was rolled back.
@@ -27,8 +29,12 @@ pub enum Mutation {
     AlarmOfAnyTime,
     /// `begin` reads the alarms before it claims only.
     AlarmsBeforeClaim,
-    /// `evaluate` does not compare the share and the overrides.
+    /// `evaluate` does not compare the share.
     DriftIgnoresShare,
+    /// `evaluate` does not compare the overrides.
+    DriftIgnoresOverrides,
+    /// `evaluate` does not compare the share any more once it was set again.
+    DriftSeenOnce,
     /// The sweep does not look at claims that have ended.
     SweepIgnoresEnded,
     /// A restore sets all variables.
@@ -41,27 +47,34 @@ pub enum Mutation {
     NoSwitch,
     /// `begin` arms the switch without having recorded it.
     SwitchNotRecorded,
-    /// A switch that was taken away too late is taken for silent.
-    LateCutForgotten,
+    /// A claim is free although its switch is armed.
+    ArmedNotWaitedFor,
     /// The sweep does not take the switch of a rollout that has ended away.
     NoLastDisarm,
-    /// `advance` does not write at its end. Not needed for safety.
+    /// A switch that was taken away too late is taken for silent.
+    LateCutForgotten,
+    /// A switch that may have fired is pushed.
+    FiredIsSetAgain,
+    /// Every trigger goes on with a rollback that goes on already.
+    NotLeftToItsCall,
+    /// `advance` does not write at its end.
     NoWriteAfterAdvance,
-    /// `promote` undoes nothing. Not needed for safety.
+    /// `promote` undoes nothing.
     NoUndo,
-    /// `promote` always uses the documented recipe. Neither it nor the copies alone are needed for safety.
+    /// `promote` always uses the documented recipe.
     RecipeAlways,
-    /// A push makes a switch where there is none. Not needed for safety while the sweep takes it away again.
+    /// A push makes a switch where there is none.
     PushMakes,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::ClaimChangesLast,
         Self::PercentZeroFirst,
         Self::AnswerNotJudged,
         Self::NarrowOurs,
+        Self::OursWhateverItOverrides,
         Self::BeginBesideItself,
         Self::SweepDoesNotRestore,
         Self::NoDrain,
@@ -70,17 +83,58 @@ impl Mutation {
         Self::AlarmOfAnyTime,
         Self::AlarmsBeforeClaim,
         Self::DriftIgnoresShare,
+        Self::DriftIgnoresOverrides,
+        Self::DriftSeenOnce,
         Self::SweepIgnoresEnded,
         Self::RestoreAllVariables,
         Self::NoLookBeforeCopy,
         Self::UndoAlways,
         Self::NoSwitch,
         Self::SwitchNotRecorded,
-        Self::LateCutForgotten,
+        Self::ArmedNotWaitedFor,
         Self::NoLastDisarm,
+        Self::LateCutForgotten,
+        Self::FiredIsSetAgain,
+        Self::NotLeftToItsCall,
         Self::NoWriteAfterAdvance,
         Self::NoUndo,
         Self::RecipeAlways,
         Self::PushMakes,
     ];
+
+    /// The line that it takes out, as the document has it.
+    #[must_use]
+    pub const fn line(self) -> &'static str {
+        match self {
+            Self::ClaimChangesLast => "the claim changes first",
+            Self::PercentZeroFirst => "remove first, and not percent 0",
+            Self::AnswerNotJudged => "the answer is judged, never the phase",
+            Self::NarrowOurs => "a wide notion of ours, and ghosts",
+            Self::OursWhateverItOverrides => "ours only with our overrides",
+            Self::BeginBesideItself => "Begin is not retried beside itself",
+            Self::SweepDoesNotRestore => "the sweep restores while draining",
+            Self::NoDrain => "the drain before the claim is free",
+            Self::LookBeforeClaim => "the claim before the first look",
+            Self::ClaimsAgain => "the rollout's item stays for ever",
+            Self::AlarmOfAnyTime => "an alarm's time against `beganAt`",
+            Self::AlarmsBeforeClaim => "the alarms are read after the claim",
+            Self::DriftIgnoresShare | Self::DriftIgnoresOverrides => "drift compares share and overrides",
+            Self::DriftSeenOnce => "and does so at every look",
+            Self::SweepIgnoresEnded => "the sweep looks at ended claims",
+            Self::RestoreAllVariables => "only our variable names are restored",
+            Self::NoLookBeforeCopy => "Get just before the copy",
+            Self::UndoAlways => "undo only if foreign, s0 not promoted",
+            Self::NoSwitch => "the switch is armed before the attach",
+            Self::SwitchNotRecorded => "its time is recorded before that",
+            Self::ArmedNotWaitedFor => "an armed switch keeps the claim",
+            Self::NoLastDisarm => "the sweep disarms, T after the end",
+            Self::LateCutForgotten => "a switch cut late is waited for",
+            Self::FiredIsSetAgain => "none that may have fired is set again",
+            Self::NotLeftToItsCall => "a rollback is left to its call",
+            Self::NoWriteAfterAdvance => "the write at the end of `advance`",
+            Self::NoUndo => "the undo in `promote`",
+            Self::RecipeAlways => "copies alone, and not the recipe",
+            Self::PushMakes => "a push makes no switch",
+        }
+    }
 }

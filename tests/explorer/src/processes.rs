@@ -44,7 +44,7 @@ impl Mover {
 
     /// The process after its call.
     fn made(&mut self, state: &mut State, mut process: Process, fate: Fate) -> Result<Process, String> {
-        let (after, answer) = self.histories.effect(state.world, process.node);
+        let (after, answer) = self.effect(state, process.node);
         let (after, told) = match fate {
             Fate::Throttled => (state.world, self.histories.number_of(effects::refusal(true))),
             Fate::Conflict => (state.world, self.histories.number_of(effects::refusal(false))),
@@ -75,7 +75,7 @@ impl Mover {
             process.unaware = false;
         }
         if root.function == Function::Evaluate && matches!(call, Call::Stage) {
-            process.off_share = !check::has_its_share(&root.input, self.histories.account(state.world));
+            process.off_plan = !check::is_as_planned(&root.input, self.histories.account(state.world));
         }
         // Its last write is within T of its last look at the claim; a rollback that is throttled looks again and goes on.
         match (root.function, call) {
@@ -139,6 +139,16 @@ impl Mover {
         Ok(!gives_up)
     }
 
+    /// What the next call of a process does: the account afterwards, and the answer.
+    pub(crate) fn effect(&mut self, state: &State, node: u32) -> (u32, u32) {
+        let call = &self.histories.node(node).next;
+        let of_the_scheduler = matches!(call, Next::Call(Call::Arm(..) | Call::Push(..) | Call::Disarm(_)));
+        if state.scheduler_away && of_the_scheduler {
+            return (state.world, self.histories.number_of(effects::refusal(false)));
+        }
+        self.histories.effect(state.world, node)
+    }
+
     /// Calls that read what nobody in this search changes, and the timeline, which nobody reads: when they are made makes
     /// no difference, so they are made at once.
     fn matters_to_nobody(&self, call: &Call, state: &State) -> bool {
@@ -146,7 +156,9 @@ impl Mover {
         match call {
             Call::Record => true,
             // Of the switch nobody hears unless it fires, and it is never near that while Serin is there.
-            Call::Arm(..) | Call::Push(..) | Call::Disarm(_) => undisturbed && self.bound.left.aways == 0,
+            Call::Arm(..) | Call::Push(..) | Call::Disarm(_) => {
+                undisturbed && self.bound.left.aways == 0 && self.bound.left.outages == 0
+            }
             Call::ApiName | Call::HasDeployment(_) | Call::Described(_) => undisturbed,
             Call::Alarms(_) => undisturbed && (self.bound.left.alarms == 0 || !self.bound.alarm_stays),
             Call::StageOf(rollout) => undisturbed && self.histories.account(state.world).rollouts.contains_key(rollout),

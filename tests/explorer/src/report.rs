@@ -27,7 +27,23 @@ pub fn describe(bound: &Bound, report: &Report) -> String {
     } else if !report.complete {
         text.push_str("\n  NOT ALL OF IT: too many states");
     }
+    for what in missed(bound, report) {
+        text.push_str("\n  NEVER: ");
+        text.push_str(what);
+    }
     text
+}
+
+/// What the bound is about and the search never reached.
+#[must_use]
+pub fn missed(bound: &Bound, report: &Report) -> Vec<&'static str> {
+    let wanted = bound.reaches.iter().filter(|what| reached(&report.counts, **what) == 0);
+    wanted.map(|what| what.text()).collect()
+}
+
+fn reached(counts: &Counts, what: Sometimes) -> u64 {
+    let all = Sometimes::ALL.iter().zip(counts);
+    all.filter(|(known, _)| **known == what).map(|(_, count)| count).sum()
 }
 
 /// Several searches.
@@ -45,6 +61,8 @@ pub struct Total {
     pub complete: bool,
     /// Counterexamples.
     pub violations: usize,
+    /// What a bound is about and was never reached in it.
+    pub missed: usize,
     /// What was reached.
     pub counts: Counts,
 }
@@ -58,6 +76,7 @@ impl Default for Total {
             took: Duration::ZERO,
             complete: true,
             violations: 0,
+            missed: 0,
             counts: [0; Sometimes::ALL.len()],
         }
     }
@@ -65,13 +84,14 @@ impl Default for Total {
 
 impl Total {
     /// One more search.
-    pub fn add(&mut self, report: &Report) {
+    pub fn add(&mut self, bound: &Bound, report: &Report) {
         self.states += report.states;
         self.transitions += report.transitions;
         self.schedules += report.schedules;
         self.took += report.took;
         self.complete &= report.complete;
         self.violations += usize::from(report.violation.is_some());
+        self.missed += missed(bound, report).len();
         for (total, count) in self.counts.iter_mut().zip(report.counts) {
             *total += count;
         }

@@ -9,7 +9,7 @@ use serin_core::{
     claim::Claim,
     ids::{AlarmArn, DeploymentId, ExecutionArn, RolloutId, StageId},
     percent::Percent,
-    stage::{CanaryTarget, StageView, Variables},
+    stage::{CanaryTarget, CanaryView, StageView, Variables},
 };
 use serin_steps::fakes::{Account, FakeAlarm, RestApi};
 
@@ -22,6 +22,10 @@ const ALARM: &str = "errors";
 pub const FOREIGN: &str = "x";
 /// The variable that is nobody's business.
 pub const OTHER: &str = "other";
+/// The variable that a rollout brings.
+const OURS: &str = "alias";
+/// What a person sets it to on the canary.
+const CHANGED: &str = "by hand";
 
 /// One of the two rollouts: 0 is `a`, 1 is `b`.
 pub type Which = usize;
@@ -84,7 +88,7 @@ pub fn deployment(which: Which, bound: &Bound) -> DeploymentId {
 pub fn target(which: Which, bound: &Bound) -> CanaryTarget {
     CanaryTarget {
         deployment_id: deployment(which, bound),
-        stage_variable_overrides: Variables::from([("alias".to_owned(), format!("v{}", which + 2))]),
+        stage_variable_overrides: Variables::from([(OURS.to_owned(), format!("v{}", which + 2))]),
         use_stage_cache: false,
     }
 }
@@ -111,7 +115,7 @@ pub fn request(which: Which, bound: &Bound) -> Value {
 #[must_use]
 pub fn account(bound: &Bound) -> Account {
     let mut account = Account::new(time(0));
-    let variables = [("alias", "v1"), (OTHER, "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = [(OURS, "v1"), (OTHER, "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut api = RestApi::new("shop", STAGE, Variables::from(variables));
     for id in ["da", "db", FOREIGN] {
         api.deployments.insert(id.into(), "made before".to_owned());
@@ -156,6 +160,33 @@ pub fn stage(account: &Account) -> &StageView {
 /// The stage, to be changed by somebody who is not Serin.
 pub fn stage_mut(account: &mut Account) -> &mut StageView {
     api(account).stages.get_mut(STAGE).unwrap()
+}
+
+/// Whether a canary overrides the variable that a rollout brings.
+#[must_use]
+pub fn has_override(canary: &CanaryView) -> bool {
+    canary.overrides.contains_key(OURS)
+}
+
+/// Whether a person changed what it overrides.
+#[must_use]
+pub fn is_changed(canary: &CanaryView) -> bool {
+    canary.overrides.get(OURS).is_some_and(|value| value == CHANGED)
+}
+
+/// A person changes it.
+pub fn change_override(canary: &mut CanaryView) {
+    canary.overrides.insert(OURS.to_owned(), CHANGED.to_owned());
+}
+
+/// The canary, if it is somebody else's: of a deployment that only a person brings, or one that a person changed.
+#[must_use]
+pub fn foreign_canary(view: &StageView) -> Option<&CanaryView> {
+    let foreign = |canary: &&CanaryView| {
+        let brought = canary.deployment_id.as_str() == FOREIGN && view.deployment_id.as_str() != FOREIGN;
+        brought || is_changed(canary)
+    };
+    view.canary.as_ref().filter(foreign)
 }
 
 /// The claim.
@@ -212,7 +243,7 @@ pub fn share(view: &StageView, target: &CanaryTarget) -> Percent {
     }
     let shared_deployment = view.deployment_id == target.deployment_id;
     match &view.canary {
-        Some(canary) if canary.deployment_id == target.deployment_id => {
+        Some(canary) if canary.deployment_id == target.deployment_id && !is_changed(canary) => {
             let brings = !shared_deployment || view_overrides(&canary.overrides, target);
             if brings { canary.percent } else { Percent::ZERO }
         }

@@ -191,6 +191,8 @@ impl Search {
             Action::SwitchArrives(which) => {
                 format!("the switch of {}: UpdateStage [remove canarySettings]", name(which))
             }
+            Action::SchedulerGoes => "EventBridge Scheduler goes away".to_owned(),
+            Action::SchedulerReturns => "EventBridge Scheduler is back".to_owned(),
             Action::Sweep | Action::NextSweep => "a sweep begins".to_owned(),
             Action::WaitOutDrain => "the drain is waited out".to_owned(),
             Action::Fire => "the alarm goes into ALARM".to_owned(),
@@ -200,13 +202,14 @@ impl Search {
             Action::Wish => "a person asks for a rollback".to_owned(),
             Action::ForeignCanary => "a person makes a canary of deployment x".to_owned(),
             Action::ForeignShare => "a person sets the canary to 1 %".to_owned(),
+            Action::ForeignOverride => "a person changes the canary's override".to_owned(),
             Action::ForeignVariable => "a person sets the variable other".to_owned(),
         }
     }
 
     fn describe_call(&mut self, state: &State, place: usize, fate: Fate, gives_up: bool) -> String {
         let node = state.processes[place].node;
-        let (_, answer) = self.mover.histories.effect(state.world, node);
+        let (_, answer) = self.mover.effect(state, node);
         let histories = &self.mover.histories;
         let root = histories.root_of(node);
         let who = match root.who {

@@ -37,18 +37,22 @@ pub enum Sometimes {
     SweptInterrupted,
     CleanedUpAtRest,
     ShareSetAgain,
+    SecondDrift,
+    KeepsDrifting,
     ForeignLeftAlone,
+    OverrideLeftAlone,
     ForeignPutBack,
     AlarmSeenByBegin,
     SwitchFired,
     SwitchRemoved,
     SwitchRemovedLate,
     SwitchCutLate,
+    SwitchKeepsClaim,
 }
 
 impl Sometimes {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 44] = [
         Self::AtRest,
         Self::Finished,
         Self::SecondFinished,
@@ -82,13 +86,17 @@ impl Sometimes {
         Self::SweptInterrupted,
         Self::CleanedUpAtRest,
         Self::ShareSetAgain,
+        Self::SecondDrift,
+        Self::KeepsDrifting,
         Self::ForeignLeftAlone,
+        Self::OverrideLeftAlone,
         Self::ForeignPutBack,
         Self::AlarmSeenByBegin,
         Self::SwitchFired,
         Self::SwitchRemoved,
         Self::SwitchRemovedLate,
         Self::SwitchCutLate,
+        Self::SwitchKeepsClaim,
     ];
 
     /// In words.
@@ -128,13 +136,17 @@ impl Sometimes {
             Self::SweptInterrupted => "the sweep goes on with a rollback",
             Self::CleanedUpAtRest => "the sweep cleans up after a rollout that ended",
             Self::ShareSetAgain => "a share that somebody changed is set again",
+            Self::SecondDrift => "it is changed once more, and set again",
+            Self::KeepsDrifting => "a share that keeps being changed ends the rollout",
             Self::ForeignLeftAlone => "somebody else's canary outlives the rollout",
+            Self::OverrideLeftAlone => "a canary whose override somebody changed outlives the rollout",
             Self::ForeignPutBack => "a foreign promotion is put back",
             Self::AlarmSeenByBegin => "begin sees an alarm that is on",
             Self::SwitchFired => "a dead man's switch fires",
             Self::SwitchRemoved => "it removes a canary",
             Self::SwitchRemovedLate => "it removes one after its rollout ended",
             Self::SwitchCutLate => "it is taken away too late to be sure",
+            Self::SwitchKeepsClaim => "one that could not be taken away keeps the next rollout off the stage",
         }
     }
 }

@@ -14,10 +14,10 @@ pub struct Process {
     pub deadline: u16,
     /// An execution waits for it.
     pub awaited: bool,
-    /// A person put a canary on the stage since it last looked.
+    /// A person put a canary on the stage, or an override on the canary, since it last looked.
     pub unaware: bool,
-    /// It looked when the canary did not have the share of its step.
-    pub off_share: bool,
+    /// It looked when the canary did not have the share of its step, or other overrides than its rollout's.
+    pub off_plan: bool,
 }
 
 impl Process {
@@ -27,7 +27,7 @@ impl Process {
         deadline: 0,
         awaited: false,
         unaware: false,
-        off_share: false,
+        off_plan: false,
     };
 }
 
@@ -81,6 +81,8 @@ pub struct Watch {
     pub drained: bool,
     /// A person has put a deployment on the stage.
     pub foreign: bool,
+    /// An execution was redriven while its task still ran.
+    pub hasty: bool,
 }
 
 /// A state.
@@ -98,6 +100,8 @@ pub struct State {
     pub fired: [Fired; 2],
     /// How often the event of an execution's end may still be delivered.
     pub events: [u8; 2],
+    /// EventBridge Scheduler refuses every call.
+    pub scheduler_away: bool,
     /// What may still happen.
     pub left: Left,
     /// What is remembered in order to check.

@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use serin_explorer::{
-    bound::Bound,
+    bound::{Bound, Left},
     bounds,
     report::{Total, describe},
     search::search,
@@ -20,7 +20,10 @@ fn work(bounds: &Mutex<Vec<Bound>>, total: &Mutex<Total>) {
         let Some(bound) = next else { return };
         let report = search(&bound, None, MOST);
         println!("{}", describe(&bound, &report));
-        total.lock().unwrap_or_else(PoisonError::into_inner).add(&report);
+        total
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&bound, &report);
     }
 }
 
@@ -38,7 +41,27 @@ fn no_interleaving_of_the_steps_breaks_an_invariant() {
     assert!(total.complete, "a bound has more than {MOST} states");
     assert!(total.states > 1_000_000, "{} states", total.states);
     assert!(total.schedules > 1e6, "{} schedules", total.schedules);
+    assert_eq!(total.missed, 0, "what a bound is about and never reaches is above");
     assert_eq!(total.never(), [""; 0], "what never happens shows nothing");
+}
+
+#[test]
+fn every_bound_says_what_it_must_reach() {
+    let all = bounds::quick().into_iter().chain(bounds::deep());
+    let silent: Vec<_> = all
+        .filter(|bound| bound.reaches.is_empty())
+        .map(|bound| bound.name)
+        .collect();
+    assert_eq!(silent, [""; 0]);
+}
+
+#[test]
+fn whatever_may_happen_happens_in_a_bound() {
+    let bounds = bounds::quick();
+    for (place, (_, kind)) in Left::NOTHING.kinds().into_iter().enumerate() {
+        let some = bounds.iter().any(|bound| bound.left.kinds()[place].0 > 0);
+        assert!(some, "no bound has a {kind}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! this.
 
 pub mod binomial;
+pub mod late;
 pub mod plot;
 pub mod report;
 pub mod rules;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serin_decisions::{
+    late::{self, Late},
     plot,
     report::{self, Compared},
     rules::RULES,
@@ -66,8 +67,13 @@ fn run() -> Result<bool, DecisionsError> {
         compare(setting, u64::from(number))
     });
     let compared: Vec<_> = compared.collect();
+    let late = setting::late().into_iter().zip(1_u64..).map(|(setting, number)| {
+        progress(&format!("late, {number}: {}", setting.name));
+        late::compare(setting, SEED + 2_000 + number)
+    });
+    let late: Vec<_> = late.collect();
     progress(&format!("{:.0} s in all", begin.elapsed().as_secs_f64()));
-    let text = text(&compared);
+    let text = text(&compared, &late);
     let file = root.join("docs/decisions.svg");
     fs::write(&file, plot::draw(&compared)).map_err(|source| DecisionsError::Write { file, source })?;
     serin_report::write_section(&root.join("docs/decisions.md"), "results", &text)?;
@@ -97,16 +103,18 @@ fn compare(setting: Setting, number: u64) -> Compared {
     }
 }
 
-fn text(compared: &[Compared]) -> String {
+fn text(compared: &[Compared], late: &[Late]) -> String {
     let releases: u32 = compared.iter().map(|compared| compared.setting.runs).sum();
     format!(
         "{} simulated releases of {} kinds and the healthy twins of those that are not; seed {SEED}. In brackets: 95 % \
-         confidence.\n\n### Targets\n\n{}\n### Healthy releases that are rolled back\n\n{}\n### Regressions\n\n{}",
+         confidence.\n\n### Targets\n\n{}\n### Healthy releases that are rolled back\n\n{}\n### Regressions\n\n{}\n### \
+         Late regressions\n\n{}",
         serin_core::evidence::words::number(releases.into()),
         compared.len(),
         report::targets(compared),
         report::healthy(compared),
-        report::regressions(compared)
+        report::regressions(compared),
+        report::late(late)
     )
 }
 

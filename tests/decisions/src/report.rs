@@ -3,6 +3,7 @@
 use serin_report::{row, table};
 
 use crate::{
+    late::Late,
     rules::{NAMES, RULES},
     setting::Setting,
     summary::{Delay, Estimate, Summary},
@@ -72,6 +73,30 @@ pub fn regressions(all: &[Compared]) -> String {
     table(2, &rows)
 }
 
+/// How soon late regressions are noticed, with and without mixing over start times.
+#[must_use]
+pub fn late(all: &[Late]) -> String {
+    let mut rows = vec![row([
+        "regression",
+        "begins after",
+        "bound, min",
+        "mixed: median minutes",
+        "not mixed: median minutes",
+    ])];
+    for late in all {
+        let begin = late.setting.regression.map_or(0, |regression| regression.from);
+        let begin = if begin == 0 {
+            "-".to_owned()
+        } else {
+            format!("{} h", begin / 60)
+        };
+        let bound = format!("{:.1}", late.setting.bound().unwrap_or(f64::INFINITY));
+        let [mixed, whole] = [&late.mixed, &late.whole].map(minutes);
+        rows.push(row([&late.setting.name, &begin, &bound, &mixed, &whole]));
+    }
+    table(2, &rows)
+}
+
 /// `0.06 % [0.03, 0.1]`.
 fn percent(share: &Estimate) -> String {
     let [value, low, high] = [share.value, share.low, share.high].map(|share| digits(share * 100.0));
@@ -80,12 +105,19 @@ fn percent(share: &Estimate) -> String {
 
 /// How many regressions were missed, how soon the others were noticed, and how many requests were harmed.
 fn noticed(summary: &Summary) -> [String; 3] {
-    let minutes = match summary.delay {
-        Delay::NoneLeft => return ["", "all rolled back before", ""].map(str::to_owned),
+    let minutes = minutes(&summary.delay);
+    if summary.delay == Delay::NoneLeft {
+        return [String::new(), minutes, String::new()];
+    }
+    [percent(&summary.missed), minutes, whole(&summary.harmed)]
+}
+
+fn minutes(delay: &Delay) -> String {
+    match delay {
+        Delay::NoneLeft => "all rolled back before".to_owned(),
         Delay::Never => "over half missed".to_owned(),
         Delay::Median(minutes) => format!("{:.0} [{:.0}, {:.0}]", minutes.value, minutes.low, minutes.high),
-    };
-    [percent(&summary.missed), minutes, whole(&summary.harmed)]
+    }
 }
 
 fn whole(number: &Estimate) -> String {

@@ -73,17 +73,22 @@ impl<'a> Rules<'a> {
 
     /// The judge that `evaluate` asks.
     fn serin(&mut self, minute: u32, counts: &Minute) -> bool {
-        let offset = SignedDuration::from_mins(i64::from(minute));
-        self.judge.push(&Window {
-            start: Timestamp::UNIX_EPOCH.checked_add(offset).unwrap_or(Timestamp::MAX),
-            canary_requests: counts.canary.into(),
-            baseline_requests: counts.baseline.into(),
-            bad: vec![Bad {
-                canary: counts.canary_bad.into(),
-                baseline: counts.baseline_bad.into(),
-            }],
-        });
+        self.judge.push(&window(minute, counts));
         self.judge.is_harmful()
+    }
+}
+
+/// A minute's counts as the judge takes them.
+pub(crate) fn window(minute: u32, counts: &Minute) -> Window {
+    let offset = SignedDuration::from_mins(i64::from(minute));
+    Window {
+        start: Timestamp::UNIX_EPOCH.checked_add(offset).unwrap_or(Timestamp::MAX),
+        canary_requests: counts.canary.into(),
+        baseline_requests: counts.baseline.into(),
+        bad: vec![Bad {
+            canary: counts.canary_bad.into(),
+            baseline: counts.baseline_bad.into(),
+        }],
     }
 }
 

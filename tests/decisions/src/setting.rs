@@ -223,3 +223,22 @@ pub fn regressions() -> Vec<Setting> {
             .lasting(360),
     ]
 }
+
+/// Regressions that begin after so many hours, with what is there from the first minute beside them.
+#[must_use]
+pub fn late() -> Vec<Setting> {
+    let kinds = [
+        ("600/min, 10 %, 0.1 -> 5 %", 600, 0.001, 0.05),
+        ("600/min, 10 %, 0.5 -> 2 %", 600, 0.005, 0.02),
+        ("6,000/min, 10 %, 0.5 -> 2 %", 6_000, 0.005, 0.02),
+    ];
+    let begins = [0, 1, 4, 8].map(|hours| hours * 60);
+    let kinds = kinds.into_iter();
+    let settings = kinds.flat_map(|(name, per_minute, from, to)| {
+        begins.map(|begin| {
+            let setting = Setting::new(name, per_minute, 0.1, from).worse(to, begin);
+            setting.lasting(begin + 180).times(1_000)
+        })
+    });
+    settings.collect()
+}

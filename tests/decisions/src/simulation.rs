@@ -53,7 +53,7 @@ fn runs_before(runs: u32, part: u32, parts: u32) -> u32 {
 }
 
 /// A seed for each run, far from its neighbours' (the finaliser of SplitMix64).
-fn seed_of(seed: u64, run: u32) -> u64 {
+pub(crate) fn seed_of(seed: u64, run: u32) -> u64 {
     let mut mixed = seed.wrapping_add(u64::from(run).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -83,7 +83,8 @@ pub fn summary(setting: &Setting, outcomes: &[Outcome], rule: usize) -> Summary 
     }
 }
 
-fn delay(delays: &mut [f64]) -> Delay {
+/// The median of so many delays, of which those that never end are infinite.
+pub(crate) fn delay(delays: &mut [f64]) -> Delay {
     if delays.len() < FEW {
         return Delay::NoneLeft;
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a check fails by panicking")]
 
 use serin_decisions::{
+    late,
     rules::RULES,
     setting::{self, Setting},
     simulation::simulate,
@@ -51,6 +52,24 @@ fn regressions_are_noticed_about_as_soon_as_any_test_can() {
             setting.name,
             summaries[0].missed
         );
+    }
+}
+
+/// A late leak has no target. What is promised is that it need not make up for the hours before it, and that a regression
+/// from the first minute on is noticed about as soon as without that.
+#[test]
+fn a_late_regression_does_not_have_to_make_up_for_the_time_before_it() {
+    for mut setting in setting::late().into_iter().filter(|setting| setting.per_minute == 600) {
+        setting.runs = 100;
+        let begin = setting.regression.unwrap().from;
+        let late = late::compare(setting, SEED);
+        let (mixed, whole) = (late.mixed.minutes(), late.whole.minutes());
+        if begin == 0 {
+            assert!(mixed <= whole + 1.0, "{late:?}");
+        }
+        if begin >= 240 {
+            assert!(mixed < 0.7 * whole, "{late:?}");
+        }
     }
 }
 

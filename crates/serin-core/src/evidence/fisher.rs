@@ -73,6 +73,19 @@ pub(super) fn terms(counts: &Counts) -> u64 {
 /// and so is the sum at psi = 1 that it is divided by: no factorial of 10^9 is needed. All terms are positive, nothing
 /// cancels.
 pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N], most: u64) -> Option<[f64; N]> {
+    let (tilted, guide) = sums(counts, psi, most)?;
+    let [central, _] = guide.ln();
+    let mut logs = tilted.ln();
+    let (first, _) = counts.support();
+    for (log, psi) in logs.iter_mut().zip(psi) {
+        let skipped = if first > 0 { real(first) * ln(*psi) } else { 0.0 };
+        *log += skipped - central;
+    }
+    Some(logs)
+}
+
+/// The sums of all terms relative to the first: those of the odds ratios, and those of 1 and of the largest of them.
+fn sums<const N: usize>(counts: &Counts, psi: &[f64; N], most: u64) -> Option<(Sums<N>, Sums<2>)> {
     if terms(counts) > most {
         return None;
     }
@@ -104,11 +117,56 @@ pub(super) fn ln_normalisers<const N: usize>(counts: &Counts, psi: &[f64; N], mo
         taken += 1.0;
         baseline_good += 1.0;
     }
-    let [central, _] = guide.ln();
-    let mut logs = tilted.ln();
-    for (log, psi) in logs.iter_mut().zip(psi) {
-        let skipped = if first > 0 { real(first) * ln(*psi) } else { 0.0 };
-        *log += skipped - central;
+    Some((tilted, guide))
+}
+
+/// The normalisers of many windows, multiplied: a logarithm of each would take longer than the rest of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Products<const N: usize> {
+    product: [f64; N],
+    /// The logarithms of what is not in the products any more.
+    ln: [f64; N],
+}
+
+impl<const N: usize> Products<N> {
+    /// Of no window.
+    pub(super) fn new() -> Self {
+        Self {
+            product: [1.0; N],
+            ln: [0.0; N],
+        }
     }
-    Some(logs)
+
+    /// Takes in a window's normalisers; nothing if they have more than [`MOST_TERMS`] terms.
+    pub(super) fn push(&mut self, counts: &Counts, psi: &[f64; N]) {
+        let plain = sums(counts, psi, MOST_TERMS).filter(|(tilted, guide)| {
+            let is_plain = |scaled: &f64| *scaled <= 0.0;
+            counts.support().0 == 0 && tilted.scaled.iter().chain(&guide.scaled).all(is_plain)
+        });
+        if let Some((tilted, guide)) = plain {
+            let [central, _] = guide.sum;
+            for ((product, ln_sum), sum) in self.product.iter_mut().zip(&mut self.ln).zip(tilted.sum) {
+                // Both are from 1 to 10^200, and a little above, so the product neither overflows nor vanishes.
+                *product *= sum / central;
+                if !(1e-100..=1e100).contains(product) {
+                    *ln_sum += ln(*product);
+                    *product = 1.0;
+                }
+            }
+        } else {
+            let logs = ln_normalisers(counts, psi, MOST_TERMS).unwrap_or([0.0; N]);
+            for (ln_sum, log) in self.ln.iter_mut().zip(logs) {
+                *ln_sum += log;
+            }
+        }
+    }
+
+    /// The logarithms of the products.
+    pub(super) fn ln(&self) -> [f64; N] {
+        let mut logs = self.ln;
+        for (log, product) in logs.iter_mut().zip(&self.product) {
+            *log += ln(*product);
+        }
+        logs
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use super::{
     counts::Counts,
-    fisher::{MOST_TERMS, ln_normalisers, terms},
+    fisher::{MOST_TERMS, Products, terms},
     harm::{self, GRID},
     real::{exp, ln, ln_sum_exp, real},
 };
@@ -33,7 +33,7 @@ const FARTHEST: i32 = 14 * 256;
 
 /// The most terms that are summed up for the interval. It is taken from the first windows that fit, a choice by the totals
 /// alone; the estimate is taken from all.
-const BUDGET: u64 = 200_000;
+const BUDGET: u64 = 100_000;
 
 /// An odds ratio with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,11 +66,11 @@ pub struct Likelihoods {
     /// How many more terms may be; `None` once a window did not fit.
     budget: Option<u64>,
     canary_bad: f64,
-    /// `ln` of the normalisers of the grid and of its reciprocals, summed up.
-    grid: [f64; 8],
-    better: [f64; 8],
+    /// The normalisers of the grid and of its reciprocals.
+    grid: Products<8>,
+    better: Products<8>,
     /// The same of other odds ratios, by their steps, and over how many of the windows.
-    known: BTreeMap<i32, (usize, f64)>,
+    known: BTreeMap<[i32; 8], (usize, Products<8>)>,
     mantel_haenszel: MantelHaenszel,
 }
 
@@ -90,8 +90,8 @@ impl Likelihoods {
             used: Vec::new(),
             budget: Some(BUDGET),
             canary_bad: 0.0,
-            grid: [0.0; 8],
-            better: [0.0; 8],
+            grid: Products::new(),
+            better: Products::new(),
             known: BTreeMap::new(),
             mantel_haenszel: MantelHaenszel::default(),
         }
@@ -107,17 +107,16 @@ impl Likelihoods {
             return None;
         }
         let bad = self.canary_bad;
-        let row = |odds: &[f64; 8], normalisers: &[f64; 8], weight: f64| {
-            let pairs = odds.map(ln).into_iter().zip(*normalisers);
+        let row = |odds: &[f64; 8], normalisers: &Products<8>, weight: f64| {
+            let pairs = odds.map(ln).into_iter().zip(normalisers.ln());
             pairs.map(move |(ln_psi, normaliser)| (ln_psi, bad * ln_psi - normaliser, weight))
         };
         let grid = row(&GRID, &self.grid, GRID_WEIGHT).chain(row(&BETTER, &self.better, OTHER_WEIGHT));
         // psi = 1 has the likelihood 1: its normaliser is the sum of the hypergeometric mass.
         let grid: Vec<_> = grid.chain([(0.0, 0.0, OTHER_WEIGHT)]).collect();
         let mixed = ln_sum_exp(grid.iter().map(|(_, log, weight)| log + ln(*weight)));
-        let best = grid.iter().max_by(|one, other| one.1.total_cmp(&other.1));
-        let best = best.map_or(0.0, |(ln_psi, ..)| *ln_psi);
-        let (low, high) = self.ends(best, mixed - ln(1.0 / alpha));
+        let floor = mixed - ln(1.0 / alpha);
+        let (low, high) = self.ends(Bracket::of(&grid, floor), floor);
         Some(Odds {
             ratio: self.mantel_haenszel.ratio(),
             low,
@@ -139,35 +138,39 @@ impl Likelihoods {
         }
         self.used.push(*counts);
         self.canary_bad += real(counts.canary_bad());
-        for (sums, odds) in [(&mut self.grid, &GRID), (&mut self.better, &BETTER)] {
-            let normalisers = ln_normalisers(counts, odds, MOST_TERMS).unwrap_or_default();
-            for (sum, normaliser) in sums.iter_mut().zip(normalisers) {
-                *sum += normaliser;
-            }
-        }
+        self.grid.push(counts, &GRID);
+        self.better.push(counts, &BETTER);
     }
 
-    /// The logarithm of the likelihood of the odds ratio at a step, up to what all have in common.
-    fn at(&mut self, step: i32) -> f64 {
-        let ln_psi = f64::from(step) / STEPS;
-        let (over, sum) = self.known.entry(step).or_insert((0, 0.0));
-        let psi = [exp(ln_psi)];
+    /// The logarithms of the likelihoods of the odds ratios at these steps, up to what all have in common. Eight take hardly
+    /// longer than one.
+    fn at(&mut self, steps: [i32; 8]) -> [f64; 8] {
+        let mut logs = steps.map(|step| f64::from(step) / STEPS);
+        let psi = logs.map(exp);
+        let (over, normalisers) = self.known.entry(steps).or_insert((0, Products::new()));
         for counts in self.used.iter().skip(*over) {
-            let [normaliser] = ln_normalisers(counts, &psi, MOST_TERMS).unwrap_or_default();
-            *sum += normaliser;
+            normalisers.push(counts, &psi);
         }
         *over = self.used.len();
-        self.canary_bad * ln_psi - *sum
+        for (log, normaliser) in logs.iter_mut().zip(normalisers.ln()) {
+            *log = self.canary_bad * *log - normaliser;
+        }
+        logs
     }
 
-    /// The odds ratios on both sides of `best` from which on the likelihood is not above `floor`. The likelihood is
-    /// log-concave in ln psi and above it at `best`, because no mixture exceeds its largest part: so there is one end on
+    /// The odds ratios on both sides of the best from which on the likelihood is not above `floor`. The likelihood is
+    /// log-concave in ln psi and above it at the best, because no mixture exceeds its largest part: so there is one end on
     /// each side.
-    fn ends(&mut self, best: f64, floor: f64) -> (f64, f64) {
-        let right = first(-FARTHEST, FARTHEST, |step| f64::from(step) / STEPS >= best);
-        let high = first(right, FARTHEST + 1, |step| self.at(step) <= floor);
-        let left = first(-FARTHEST, FARTHEST, |step| -f64::from(step) / STEPS <= best);
-        let low = -first(left, FARTHEST + 1, |step| self.at(-step) <= floor);
+    fn ends(&mut self, Bracket { mut left, mut right }: Bracket, floor: f64) -> (f64, f64) {
+        while left.is_open() || right.is_open() {
+            let probes = (left.probes(), right.probes());
+            let ([one, two, three, four], [five, six, seven, eight]) = probes;
+            let logs = self.at([-one, -two, -three, -four, five, six, seven, eight]);
+            let (of_left, of_right) = logs.split_at(4);
+            left.narrow(&probes.0, of_left, floor);
+            right.narrow(&probes.1, of_right, floor);
+        }
+        let (low, high) = (-left.from, right.from);
         (
             if low < -FARTHEST {
                 0.0
@@ -180,6 +183,74 @@ impl Likelihoods {
                 exp(f64::from(high) / STEPS)
             },
         )
+    }
+}
+
+/// Between which steps each end lies, by what is known of the grid already. The left one is looked for among the steps'
+/// negatives.
+#[derive(Clone, Copy, Debug)]
+struct Bracket {
+    left: Search,
+    right: Search,
+}
+
+/// Looks for the first step whose likelihood is not above a floor, where no later one's is: it is from `from` to `to`.
+#[derive(Clone, Copy, Debug)]
+struct Search {
+    from: i32,
+    to: i32,
+}
+
+impl Search {
+    fn is_open(self) -> bool {
+        self.from < self.to
+    }
+
+    /// Steps that leave a fifth of them.
+    fn probes(self) -> [i32; 4] {
+        [1, 2, 3, 4].map(|part| self.from + (self.to - self.from) * part / 5)
+    }
+
+    fn narrow(&mut self, probes: &[i32; 4], logs: &[f64], floor: f64) {
+        // Once it is found, the probes are behind it.
+        let probes = probes.iter().zip(logs).filter(|(probe, _)| **probe < self.to);
+        let mut found = *self;
+        for (probe, log) in probes {
+            if *log <= floor {
+                found.to = found.to.min(*probe);
+            } else {
+                found.from = found.from.max(probe + 1);
+            }
+        }
+        *self = found;
+    }
+}
+
+/// An odds ratio of the grid: `ln psi`, the logarithm of its likelihood, and its weight.
+type Point = (f64, f64, f64);
+
+impl Bracket {
+    fn of(grid: &[Point], floor: f64) -> Self {
+        let best = grid.iter().max_by(|one, other| one.1.total_cmp(&other.1));
+        let best = best.map_or(0.0, |(ln_psi, ..)| *ln_psi);
+        let side = |sign: f64| {
+            let beyond = grid.iter().filter(|(ln_psi, ..)| sign * ln_psi >= sign * best);
+            let (inside, outside): (Vec<&Point>, Vec<&Point>) = beyond.partition(|(_, log, _)| *log > floor);
+            let step = |ln_psi: f64| first(-FARTHEST, FARTHEST, |step| f64::from(step) / STEPS >= ln_psi);
+            let from = inside
+                .iter()
+                .map(|(ln_psi, ..)| sign * ln_psi)
+                .fold(sign * best, f64::max);
+            let to = outside.iter().map(|(ln_psi, ..)| sign * ln_psi).reduce(f64::min);
+            Search {
+                from: step(from),
+                to: to.map_or(FARTHEST + 1, step),
+            }
+        };
+        Self {
+            left: side(-1.0),
+            right: side(1.0),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ fn an_interval_that_does_not_run_over_all_windows_says_so() {
     let over = ratio.interval_windows.unwrap();
     assert!((10..75).contains(&over), "{ratio:?}");
     let text = words::harm(&evidence);
-    let told = format!("1.2x [1.0, 1.0 by {over} windows] (4.8x in the last 5) in 75 windows");
+    let told = format!("1.2x [1.0, 1.1 by {over} windows] (4.8x in the last 5) in 75 windows");
     assert!(text.contains(&told), "{text}");
 }
 

@@ -59,19 +59,14 @@ async fn main() -> Result<(), Error> {
 async fn recommend(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let behaviour = behaviour(&event.context)?;
     tokio::time::sleep(behaviour.latency).await;
-    Ok(respond(
-        behaviour,
-        &event.context.request_id,
-        catalogue_is_down(&event.payload),
-    ))
+    Ok(respond(behaviour, &event.context.request_id, catalogue(&event.payload)))
 }
 
-/// Whether the stage says, by its variable `catalogue`, that what all versions share is down. A canary inherits the variable, so
-/// it is an outage of both sides.
-fn catalogue_is_down(request: &Value) -> bool {
-    request
-        .pointer("/stageVariables/catalogue")
-        .is_some_and(|said| said == "down")
+/// What the stage says of the catalogue by its variable `catalogue`: `down` is an outage of all versions, because a canary
+/// inherits the variable, and `moved` is a release that looks for it in the wrong place, if only the canary has it.
+fn catalogue(request: &Value) -> &str {
+    let said = request.pointer("/stageVariables/catalogue").and_then(Value::as_str);
+    said.unwrap_or("up")
 }
 
 /// The behaviour that goes with the alias by which the function was invoked.
@@ -88,21 +83,19 @@ fn behaviour(context: &Context) -> Result<&'static Behaviour, String> {
 }
 
 /// The response to one request, in the shape that an `AWS_PROXY` integration passes on.
-fn respond(behaviour: &Behaviour, request_id: &str, catalogue_is_down: bool) -> Value {
-    let fault = if catalogue_is_down {
-        Some("the catalogue is down")
-    } else if fails(behaviour, request_id) {
-        Some("the recommendations are out of stock")
-    } else {
-        None
+fn respond(behaviour: &Behaviour, request_id: &str, catalogue: &str) -> Value {
+    let fault = match catalogue {
+        "down" => Some((503, "the catalogue is down")),
+        "moved" => Some((404, "there is no such catalogue")),
+        _ if fails(behaviour, request_id) => Some((503, "the recommendations are out of stock")),
+        _ => None,
     };
-    let (status, body) = if let Some(fault) = fault {
-        (503, json!({"version": behaviour.version, "error": fault}))
-    } else {
-        (
+    let (status, body) = match fault {
+        Some((status, fault)) => (status, json!({"version": behaviour.version, "error": fault})),
+        None => (
             200,
             json!({"version": behaviour.version, "recommendations": behaviour.recommendations}),
-        )
+        ),
     };
     json!({
         "statusCode": status,
@@ -135,7 +128,7 @@ mod tests {
         let context = invoked_by(&format!(":{version}"));
         let behaviour = behaviour(&context).unwrap();
         let ids = (0..1000).map(|n| format!("8a6e0804-2bd0-4672-b79d-{n:012}"));
-        ids.filter(|id| respond(behaviour, id, false)["statusCode"] == 503)
+        ids.filter(|id| respond(behaviour, id, "up")["statusCode"] == 503)
             .count()
     }
 
@@ -143,7 +136,7 @@ mod tests {
     fn each_alias_answers_with_its_own_version() {
         for version in VERSIONS.map(|behaviour| behaviour.version) {
             let context = invoked_by(&format!(":{version}"));
-            let response = respond(behaviour(&context).unwrap(), "8a6e0804", false);
+            let response = respond(behaviour(&context).unwrap(), "8a6e0804", "up");
             let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
             assert_eq!(body["version"], version);
         }
@@ -158,15 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_of_the_catalogue_is_one_of_every_version() {
+    fn what_is_wrong_with_the_catalogue_befalls_every_version() {
         let event =
             |catalogue: &str| json!({ "stageVariables": { "alias": "recommendation-v1", "catalogue": catalogue } });
         for behaviour in &VERSIONS {
-            let response = respond(behaviour, "8a6e0804", catalogue_is_down(&event("down")));
-            assert_eq!(response["statusCode"], 503, "{}", behaviour.version);
+            for (said, status) in [("down", 503), ("moved", 404)] {
+                let response = respond(behaviour, "8a6e0804", catalogue(&event(said)));
+                assert_eq!(response["statusCode"], status, "{}", behaviour.version);
+            }
         }
-        assert!(!catalogue_is_down(&event("up")));
-        assert!(!catalogue_is_down(&json!({ "stageVariables": null })));
+        assert_eq!(catalogue(&event("up")), "up");
+        assert_eq!(catalogue(&json!({ "stageVariables": null })), "up");
     }
 
     #[test]

@@ -54,8 +54,8 @@ fn assert_harmed(end: &Execution, evidence: &Evidence) {
     );
     for part in [
         format!(
-            "server errors: canary {} of {}",
-            errors.canary.bad, errors.canary.requests
+            "{}: canary {} of {}",
+            errors.metric, errors.canary.bad, errors.canary.requests
         ),
         format!("baseline {} of ", errors.baseline.bad),
         " [".to_owned(),
@@ -107,6 +107,29 @@ async fn worse_canary(world: &World, api: &Api, input: &Value) -> Result<()> {
     assert_harmed(&end, &evidence);
     assert_split(&evidence);
     assert_slow(&evidence);
+    assert_replayable(&decisions);
+    assert_unlocked(api).await
+}
+
+/// A canary that turns all its callers away. Nothing breaks, so only client errors tell, and they tell it apart from callers'
+/// own mistakes, which both sides have.
+async fn refusing_canary(world: &World, api: &Api, input: &mut Value) -> Result<()> {
+    input["canary"]["stageVariableOverrides"]["catalogue"] = json!("moved");
+    input["analysis"]["metrics"] = json!([{ "kind": "clientErrors" }, { "kind": "serverErrors" }]);
+    // The alarm of many client errors stays out of it.
+    let load = Load::start(api, 8);
+    let rollout = world.start_rollout(input).await?;
+    let end = rollout.end(PATIENCE).await?;
+    drop(load);
+    let (evidence, decisions) = told(&rollout).await?;
+    assert_harmed(&end, &evidence);
+    let (refused, failed) = (&evidence.metrics[0], &evidence.metrics[1]);
+    assert_eq!(
+        (refused.metric.as_str(), failed.metric.as_str()),
+        ("client errors", "server errors")
+    );
+    assert_eq!((refused.canary.bad, refused.baseline.bad), (refused.canary.requests, 0));
+    assert_eq!(failed.canary.bad, 0);
     assert_replayable(&decisions);
     assert_unlocked(api).await
 }
@@ -172,6 +195,27 @@ async fn a_worse_canary_goes_back_by_the_access_log_alone() -> Result<()> {
     assert_eq!(alarms.len(), 5);
     assert!(alarms.iter().all(|alarm| alarm.state != "ALARM"), "{alarms:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_canary_that_refuses_its_callers_goes_back_by_the_client_errors_of_the_stage_s_metrics() -> Result<()> {
+    let world = World::find_or_start().await?;
+    let api = world.fashionflow_without_alarms("client-errors").await?;
+    let mut input = judged(&api, "recommendation-v2", 300, &json!({ "kind": "stageMetrics" }));
+    input["alarms"] = json!([]);
+    refusing_canary(&world, &api, &mut input).await
+}
+
+#[tokio::test]
+async fn a_canary_that_refuses_its_callers_goes_back_by_the_client_errors_of_the_access_log() -> Result<()> {
+    let world = World::find_or_start().await?;
+    let monitoring = Monitoring {
+        access_logs: true,
+        ..Monitoring::default()
+    };
+    let api = world.fashionflow_with("logged-client-errors", monitoring).await?;
+    let mut input = judged(&api, "recommendation-v2", 300, &json!({ "kind": "accessLogs" }));
+    refusing_canary(&world, &api, &mut input).await
 }
 
 #[tokio::test]

@@ -14,6 +14,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
+/// The integration that puts events on a bus. It is done at once, without anybody's help.
+pub const PUT_EVENTS: &str = "arn:aws:states:::events:putEvents";
+
 /// The deployed state machine.
 #[derive(Clone, Debug)]
 pub struct Machine(Arc<Value>);
@@ -97,6 +100,7 @@ impl Machine {
             retries: BTreeMap::new(),
             events: 1,
             seen: Vec::new(),
+            told: Vec::new(),
         }
     }
 }
@@ -113,6 +117,8 @@ pub struct Execution {
     pub events: u32,
     /// The states that it entered.
     pub seen: Vec<String>,
+    /// The events that it put on the default bus.
+    pub told: Vec<Value>,
 }
 
 impl Execution {
@@ -128,6 +134,12 @@ impl Execution {
                 self.seen.push(self.state.clone());
             }
             match state["Type"].as_str().unwrap() {
+                "Task" if state["Resource"] == PUT_EVENTS => {
+                    let entries = self.fill(&state["Parameters"])["Entries"].clone();
+                    self.told.extend(entries.as_array().unwrap().iter().cloned());
+                    assert!(state["ResultPath"].is_null(), "its result is nothing to the execution");
+                    self.leave(5, state["Next"].as_str().unwrap());
+                }
                 "Task" => return self.invoke(&state),
                 "Wait" => {
                     let seconds = self.read(state["SecondsPath"].as_str().unwrap()).as_u64().unwrap();
@@ -300,6 +312,9 @@ fn matches(rule: &Value, failure: &Failure) -> bool {
 
 /// Fills in what ends in `.$`.
 fn fill(template: &Value, data: &Value, context: &Value) -> Value {
+    if let Some(items) = template.as_array() {
+        return items.iter().map(|item| fill(item, data, context)).collect();
+    }
     let Some(fields) = template.as_object() else {
         return template.clone();
     };

@@ -73,6 +73,8 @@ pub struct Simulation {
     pub invocations: Vec<(String, Vec<&'static str>)>,
     /// The states and history events of ended executions.
     pub histories: BTreeMap<String, (Vec<String>, u32)>,
+    /// The events that ended executions put on the bus.
+    pub told: Vec<Value>,
     /// What each function asked of its ports.
     pub made: BTreeMap<String, BTreeSet<Call>>,
     /// What all of them logged, as lines of JSON.
@@ -169,6 +171,7 @@ impl Simulation {
             made: BTreeMap::new(),
             log: String::new(),
             histories: BTreeMap::new(),
+            told: Vec::new(),
             invocation_time: SignedDuration::from_millis(200),
             hook_time: SignedDuration::ZERO,
             fired: Vec::new(),
@@ -365,10 +368,9 @@ impl Simulation {
         } else {
             "FAILED"
         };
-        self.aws
-            .account()
-            .ended_executions
-            .insert(ExecutionArn(execution_arn(name)), status.to_owned());
+        let arn = ExecutionArn(execution_arn(name));
+        self.aws.account().ended_executions.insert(arn, status.to_owned());
+        self.told.extend(run.execution.told);
         self.histories
             .insert(name.to_owned(), (run.execution.seen, run.execution.events));
         self.ends.insert(name.to_owned(), end);

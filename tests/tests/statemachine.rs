@@ -17,7 +17,7 @@ use serin_core::{
 use serin_steps::StepError;
 use serin_tests::{
     cfn::{Template, entries, repository, text, texts},
-    machine::Machine,
+    machine::{Machine, PUT_EVENTS},
 };
 
 /// The states that end an execution badly.
@@ -45,6 +45,13 @@ fn machine() -> Machine {
 fn of_type(machine: &Machine, kind: &str) -> BTreeMap<String, Value> {
     let states = machine.states().iter().filter(|(_, state)| state["Type"] == kind);
     states.map(|(name, state)| (name.clone(), state.clone())).collect()
+}
+
+/// The tasks that invoke a function: a step's or a hook's.
+fn invocations(machine: &Machine) -> BTreeMap<String, Value> {
+    let mut tasks = of_type(machine, "Task");
+    tasks.retain(|_, task| task["Resource"] == "arn:aws:states:::lambda:invoke");
+    tasks
 }
 
 fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
@@ -126,7 +133,15 @@ fn every_failure_ends_in_refused_rolled_back_or_needs_human() {
     let after = reachable(&machine, caught.chain(unexpected));
     let ends = after.iter().filter(|name| next(&machine.states()[**name]).is_empty());
     assert_eq!(set(ends.copied()), set(BAD_ENDS));
-    let expected = ["ReadRefusal", "Refused", "RollBack", "RolledBack", "NeedsHuman"];
+    let expected = [
+        "ReadRefusal",
+        "Refused",
+        "RollBack",
+        "WasJudged",
+        "TellWhy",
+        "RolledBack",
+        "NeedsHuman",
+    ];
     assert_eq!(after, set(expected), "a failure never comes back to the good path");
 }
 
@@ -150,17 +165,39 @@ fn a_refusal_never_leads_to_rollback() {
 #[test]
 fn only_finish_leads_to_success_and_only_rollback_to_its_ends() {
     let machine = machine();
-    for (target, source) in [
-        ("Succeeded", "Finish"),
-        ("RolledBack", "RollBack"),
-        ("NeedsHuman", "RollBack"),
-    ] {
-        let sources = machine
+    let sources: [(&str, &[&str]); 5] = [
+        ("Succeeded", &["Finish"]),
+        ("NeedsHuman", &["RollBack"]),
+        ("WasJudged", &["RollBack"]),
+        ("TellWhy", &["WasJudged"]),
+        ("RolledBack", &["TellWhy", "WasJudged"]),
+    ];
+    for (target, expected) in sources {
+        let leading = machine
             .states()
             .iter()
             .filter(|(_, state)| next(state).contains(&target));
-        assert_eq!(sources.map(|(name, _)| name.as_str()).collect::<Vec<_>>(), [source]);
+        assert_eq!(
+            set(leading.map(|(name, _)| name.as_str())),
+            set(expected.iter().copied()),
+            "{target}"
+        );
     }
+}
+
+/// What a person or a program is told must not keep an execution from ending as it should.
+#[test]
+fn whoever_cannot_be_told_changes_nothing() {
+    let machine = machine();
+    let telling = of_type(&machine, "Task")
+        .into_iter()
+        .filter(|(_, task)| task["Resource"] == PUT_EVENTS);
+    let telling: BTreeMap<_, _> = telling.collect();
+    assert_eq!(telling.keys().collect::<Vec<_>>(), ["TellWhy"]);
+    let task = &telling["TellWhy"];
+    assert!(task["ResultPath"].is_null() && task["Catch"][0]["ResultPath"].is_null());
+    assert_eq!(texts(&task["Catch"][0]["ErrorEquals"]), ["States.ALL"]);
+    assert_eq!(set(next(task)), set(["RolledBack"]));
 }
 
 #[test]
@@ -188,6 +225,9 @@ fn every_task_has_retry_catch_and_a_timeout_beyond_the_function_s() {
         assert!(list(&task["Retry"]).count() > 0, "{name}");
         let last = list(&task["Catch"]).last().unwrap();
         assert_eq!(texts(&last["ErrorEquals"]), ["States.ALL"], "{name}");
+        assert!(task["TimeoutSeconds"].is_u64(), "{name}");
+    }
+    for (name, task) in invocations(&machine()) {
         let longest = match function_of(&task) {
             Some(function) => template.function(&format!("{function}Function"))["Timeout"].as_u64(),
             None => Some(900), // A hook is the user's own function: as long as Lambda lets any run.
@@ -367,7 +407,7 @@ fn folders(path: &str) -> BTreeSet<String> {
 fn a_task_invokes_the_function_of_its_own_name() {
     let functions = folders("functions");
     let mut invoked = BTreeSet::new();
-    for (state, task) in of_type(&machine(), "Task") {
+    for (state, task) in invocations(&machine()) {
         let Some(function) = function_of(&task) else {
             assert_eq!(
                 task["Parameters"]["FunctionName.$"],
@@ -431,7 +471,7 @@ fn the_substitutions_are_functions_of_the_template() {
 
 #[test]
 fn documents_go_in_whole_and_come_out_whole() {
-    for (state, task) in of_type(&machine(), "Task") {
+    for (state, task) in invocations(&machine()) {
         if function_of(&task).is_some() {
             assert_eq!(task["OutputPath"], "$.Payload", "{state}");
             assert!(

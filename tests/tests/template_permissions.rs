@@ -239,6 +239,9 @@ fn the_state_machine_runs_its_own_functions_and_hooks_only() {
         .chain([hooks])
         .map(|resource| permission("lambda", "InvokeFunction", &resource)));
     assert_eq!(set(invoked.cloned()), expected);
+    let told = allowed.iter().filter(|(action, _)| action.starts_with("events:"));
+    let bus = "arn:aws:events:eu-central-1:123456789012:event-bus/default";
+    assert_eq!(set(told.cloned()), set([permission("events", "PutEvents", bus)]));
 }
 
 #[test]

@@ -7,11 +7,11 @@ use crate::ports::Claims;
 
 /// Records what a step did, or decided.
 pub(crate) async fn record(claims: &impl Claims, entry: Entry) {
-    let evidence = entry.findings.iter().find_map(|finding| finding.evidence.as_ref());
+    let findings = Some(&entry.findings).filter(|findings| !findings.is_empty());
     tracing::info!(
         step = entry.by,
         decision = entry.decision.map(Decision::name),
-        evidence = evidence.and_then(|evidence| serde_json::to_string(evidence).ok()),
+        findings = findings.and_then(|findings| serde_json::to_string(findings).ok()),
         "{}",
         entry.text
     );

@@ -98,13 +98,67 @@ fn assert_replayable(decisions: &[Entry]) {
     }
 }
 
+/// A queue that gets the events of an API's rollbacks.
+struct Queue<'a> {
+    world: &'a World,
+    url: String,
+}
+
+impl<'a> Queue<'a> {
+    async fn of(world: &'a World, api: &Api) -> Result<Self> {
+        let name = format!("serin-events-{}", api.id);
+        let url = format!("{}/000000000000/{name}", world.endpoint());
+        let queue = Self { world, url };
+        queue.sqs(&["create-queue", "--queue-name", &name]).await?;
+        let attributes = ["--attribute-names", "QueueArn", "--query", "Attributes.QueueArn"];
+        let asked = [&["get-queue-attributes", "--queue-url", &queue.url], &attributes[..]].concat();
+        let target = format!("Id=queue,Arn={}", queue.sqs(&asked).await?);
+        let pattern = json!({ "source": ["serin"], "detail": { "stage": { "restApiId": [api.id] } } }).to_string();
+        for call in [
+            ["put-rule", "--name", &name, "--event-pattern", &pattern],
+            ["put-targets", "--rule", &name, "--targets", &target],
+        ] {
+            world.aws(&[&["events"], &call[..]].concat()).await?;
+        }
+        Ok(queue)
+    }
+
+    /// Calls it where the stack is: the CLI would look for a queue at an address of its own.
+    async fn sqs(&self, arguments: &[&str]) -> Result<String> {
+        let where_to = ["--endpoint-url", self.world.endpoint(), "--output", "text"];
+        let printed = self.world.aws(&[&["sqs"], arguments, &where_to].concat()).await?;
+        Ok(printed.trim().to_owned())
+    }
+
+    /// The event of the rollback, with the findings of the last decision as data and the cause as its reason.
+    async fn assert_told(&self, end: &Execution, decisions: &[Entry]) -> Result<()> {
+        let receive = ["receive-message", "--queue-url", &self.url, "--wait-time-seconds", "20"];
+        let event = self
+            .sqs(&[&receive[..], &["--query", "Messages[0].Body"]].concat())
+            .await?;
+        let event: Value = serde_json::from_str(&event).expect("an event is JSON");
+        assert_eq!(event["detail-type"], "Serin Rollout Rolled Back");
+        let detail = &event["detail"];
+        assert_eq!(
+            (detail["decision"].as_str(), detail["reason"]["text"].as_str()),
+            (Some("rollBack"), Some(&*end.cause))
+        );
+        let last = decisions.last().expect("a decision");
+        let findings: Value = serde_json::from_str(&last.stored["findings"]).expect("findings are JSON");
+        assert_eq!(detail["findings"], findings);
+        Ok(())
+    }
+}
+
 async fn worse_canary(world: &World, api: &Api, input: &Value) -> Result<()> {
+    let queue = Queue::of(world, api).await?;
     let load = Load::start(api, 40);
     let rollout = world.start_rollout(input).await?;
     let end = rollout.end(PATIENCE).await?;
     drop(load);
     let (evidence, decisions) = told(&rollout).await?;
     assert_harmed(&end, &evidence);
+    queue.assert_told(&end, &decisions).await?;
     assert_split(&evidence);
     assert_slow(&evidence);
     assert_replayable(&decisions);

@@ -69,14 +69,16 @@ fn a_decision_is_told_alike_in_the_log_the_timeline_and_the_cause() {
             (&line["step"], &line["decision"]),
             (&json!("evaluate"), &json!(decision))
         );
+        // As data: all findings, with their verdicts.
+        let logged: Value = serde_json::from_str(line["findings"].as_str().unwrap()).unwrap();
+        assert_eq!(logged, serde_json::to_value(&entry.findings).unwrap());
         let Some(finding) = entry.findings.iter().find(|finding| finding.evidence.is_some()) else {
             continue;
         };
         judged += 1;
         assert!(entry.text.contains(&finding.text), "{}", entry.text);
-        // As data: counts of both sides, the evidence against what rolls back, the odds ratio with its interval.
-        let logged: Value = serde_json::from_str(line["evidence"].as_str().unwrap()).unwrap();
-        assert_eq!(logged, serde_json::to_value(&finding.evidence).unwrap());
+        // Counts of both sides, the evidence against what rolls back, the odds ratio with its interval.
+        let evidence = serde_json::to_value(&finding.evidence).unwrap();
         for pointer in [
             "/lnE",
             "/lnThreshold",
@@ -85,8 +87,8 @@ fn a_decision_is_told_alike_in_the_log_the_timeline_and_the_cause() {
             "/metrics/0/oddsRatio/low",
         ] {
             assert!(
-                logged.pointer(pointer).is_some_and(Value::is_number),
-                "{pointer}: {logged}"
+                evidence.pointer(pointer).is_some_and(Value::is_number),
+                "{pointer}: {evidence}"
             );
         }
         let why = if decision == "rollBack" {
@@ -100,6 +102,34 @@ fn a_decision_is_told_alike_in_the_log_the_timeline_and_the_cause() {
         }
     }
     assert!(judged > 1, "{:?}", world.timeline());
+}
+
+#[test]
+fn whoever_listens_is_told_of_a_rollback_with_its_findings_as_data() {
+    let mut world = Simulation::new();
+    world.set_counts(counts(2, 1));
+    world.start("r1", release(&json!({})));
+    world.run();
+    let [event] = world.told.as_slice() else {
+        panic!("{:?}", world.told)
+    };
+    assert_eq!(
+        (&event["Source"], &event["DetailType"]),
+        (&json!("serin"), &json!("Serin Rollout Rolled Back"))
+    );
+    let last = evaluations(&world).pop().unwrap();
+    let detail = json!({
+        "rolloutId": "r1", "stage": last.stage, "percent": last.percent, "decision": "rollBack",
+        "reason": { "kind": "evidence", "text": world.failure("r1").1 }, "findings": last.findings,
+    });
+    assert_eq!(event["Detail"], detail);
+    // Nothing of a stage's variables is told: anybody of the account may listen.
+    assert!(!event.to_string().contains("ariables"), "{event}");
+
+    let mut healthy = Simulation::new();
+    healthy.start("r1", release(&json!({})));
+    healthy.run();
+    assert_eq!(healthy.told, Vec::<Value>::new());
 }
 
 #[test]

@@ -69,31 +69,22 @@ impl Caller<'_> {
     }
 }
 
-/// Carries out a call as AWS does.
-pub fn perform(account: &mut Account, call: &Call) -> Answer {
-    let id = scene::stage_id();
-    let reply: Reply = match call {
+/// Answers a call that changes nothing; `None` where it does.
+#[must_use]
+pub fn look(account: &Account, call: &Call) -> Option<Reply> {
+    let deployments = || scene::deployments(account);
+    Some(match call {
         Call::ApiName => "shop".to_owned().into(),
         Call::Stage => scene::stage(account).clone().into(),
-        Call::Update(patches) => update(account, patches)?.into(),
-        Call::CreateDeployment(description) => scene::api(account).create_deployment(description, None, None)?.into(),
         Call::Described(description) => {
-            let deployments = &scene::api(account).deployments;
-            let found = deployments.iter().find(|(_, text)| *text == description);
+            let found = deployments().iter().find(|(_, text)| *text == description);
             found.map(|(id, _)| id.clone()).into()
         }
-        Call::HasDeployment(id) => scene::api(account).deployments.contains_key(id).into(),
+        Call::HasDeployment(id) => deployments().contains_key(id).into(),
         Call::Read => scene::claim(account).cloned().into(),
-        Call::Take(claim, now) => account.take(claim, *now).into(),
-        Call::Change(guard, change) => account.change(&id, guard, change).into(),
-        Call::GiveBack(guard) => account.give_back(&id, guard).into(),
         Call::GuardedBy(alarm) => account.guarded_by(alarm).into(),
         Call::StageOf(rollout) => account.rollouts.get(rollout).cloned().into(),
         Call::Watched => account.watched.iter().cloned().collect::<Vec<_>>().into(),
-        Call::Unwatch(rollout) => {
-            account.unwatch(&id, rollout);
-            ().into()
-        }
         Call::Record => ().into(),
         Call::Alarms(names) => account
             .readings(&serin_core::alarm::AlarmKind::ALL, |name| {
@@ -101,6 +92,34 @@ pub fn perform(account: &mut Account, call: &Call) -> Answer {
             })
             .into(),
         Call::Status(execution) => account.status(execution).into(),
+        Call::Update(_)
+        | Call::CreateDeployment(_)
+        | Call::Take(..)
+        | Call::Change(..)
+        | Call::GiveBack(_)
+        | Call::Unwatch(_)
+        | Call::Arm(..)
+        | Call::Push(..)
+        | Call::Disarm(_) => return None,
+    })
+}
+
+/// Carries out a call as AWS does.
+pub fn perform(account: &mut Account, call: &Call) -> Answer {
+    if let Some(reply) = look(account, call) {
+        return Ok(reply);
+    }
+    let id = scene::stage_id();
+    let reply: Reply = match call {
+        Call::Update(patches) => update(account, patches)?.into(),
+        Call::CreateDeployment(description) => scene::api(account).create_deployment(description, None, None)?.into(),
+        Call::Take(claim, now) => account.take(claim, *now).into(),
+        Call::Change(guard, change) => account.change(&id, guard, change).into(),
+        Call::GiveBack(guard) => account.give_back(&id, guard).into(),
+        Call::Unwatch(rollout) => {
+            account.unwatch(&id, rollout);
+            ().into()
+        }
         Call::Arm(rollout, at) => {
             account.arm(rollout, &id, *at);
             ().into()
@@ -110,6 +129,7 @@ pub fn perform(account: &mut Account, call: &Call) -> Answer {
             account.disarm(rollout);
             ().into()
         }
+        other => panic!("{other} changes nothing"),
     };
     Ok(reply)
 }

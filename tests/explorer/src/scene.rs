@@ -157,6 +157,12 @@ pub fn stage(account: &Account) -> &StageView {
         .unwrap()
 }
 
+/// The deployments of the API, and their descriptions.
+#[must_use]
+pub fn deployments(account: &Account) -> &BTreeMap<DeploymentId, String> {
+    &account.apis[API].deployments
+}
+
 /// The stage, to be changed by somebody who is not Serin.
 pub fn stage_mut(account: &mut Account) -> &mut StageView {
     api(account).stages.get_mut(STAGE).unwrap()

@@ -2,7 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "it prints what was covered")]
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    vec,
+};
 
 use serin_explorer::{
     bound::{Bound, Left},
@@ -13,10 +16,10 @@ use serin_explorer::{
 
 const MOST: usize = 5_000_000;
 
-/// Takes bounds off the list until none is left.
-fn work(bounds: &Mutex<Vec<Bound>>, total: &Mutex<Total>) {
+/// Takes bounds off the list until none is left. Those at its front are the largest, so that both workers end together.
+fn work(bounds: &Mutex<vec::IntoIter<Bound>>, total: &Mutex<Total>) {
     loop {
-        let next = bounds.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let next = bounds.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(bound) = next else { return };
         let report = search(&bound, None, MOST);
         println!("{}", describe(&bound, &report));
@@ -29,7 +32,7 @@ fn work(bounds: &Mutex<Vec<Bound>>, total: &Mutex<Total>) {
 
 #[test]
 fn no_interleaving_of_the_steps_breaks_an_invariant() {
-    let (bounds, total) = (Mutex::new(bounds::quick()), Mutex::new(Total::default()));
+    let (bounds, total) = (Mutex::new(bounds::quick().into_iter()), Mutex::new(Total::default()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| work(&bounds, &total));

@@ -28,8 +28,8 @@ pub struct Left {
     /// The alarm goes into ALARM; each time its action is delivered `Bound::deliveries` times, at any time, or never.
     ///
     /// The action stands for EventBridge's event and SNS's message as well: all three invoke `rollback`, which reads the same
-    /// ARN, state and time out of each (`tests/tests/events.rs` and `hostile` compare what it reads) and keeps nothing else of
-    /// them. So to a search they are one more delivery of the same input, at any time.
+    /// ARN, state and time out of each (`tests/tests/events.rs` and `hostile` hold that) and keeps nothing else of them but
+    /// CloudWatch's reason, in words. So to a search they are one more delivery of the same input, at any time.
     pub alarms: u8,
     /// EventBridge Scheduler goes away, and is back at any moment after that; until then it refuses every call.
     pub outages: u8,

@@ -27,9 +27,10 @@ pub struct Left {
     pub aways: u8,
     /// The alarm goes into ALARM; each time its action is delivered `Bound::deliveries` times, at any time, or never.
     ///
-    /// The action stands for EventBridge's event and SNS's message as well: all three invoke `rollback`, which reads the same
-    /// ARN, state and time out of each (`tests/tests/events.rs` and `hostile` hold that) and keeps nothing else of them but
-    /// CloudWatch's reason, in words. So to a search they are one more delivery of the same input, at any time.
+    /// The action stands for EventBridge's event and SNS's message as well: all three invoke `rollback`, which reads
+    /// the same ARN, state and time out of each (`tests/tests/events.rs` and `hostile` hold that) and keeps nothing
+    /// else of them but CloudWatch's reason, in words. So to a search they are one more delivery of the same input, at
+    /// any time.
     pub alarms: u8,
     /// EventBridge Scheduler goes away, and is back at any moment after that; until then it refuses every call.
     pub outages: u8,
@@ -88,8 +89,8 @@ pub struct Bound {
     pub deliveries: u8,
     /// Whether the alarm stays on until it goes off by itself at any moment, or is on for a moment only.
     pub alarm_stays: bool,
-    /// Whether a stopped execution may be redriven while its task still runs. The protocol does not promise the second half of
-    /// invariant 1 from then on, so it is not held there.
+    /// Whether a stopped execution may be redriven while its task still runs. The protocol does not promise the second
+    /// half of invariant 1 from then on, so it is not held there.
     pub hasty: bool,
     /// When the second rollout starts.
     pub second: Second,

@@ -1,5 +1,5 @@
-//! The searches: several bounds, each about something, rather than one giant. Within each, everything is tried, and what it is
-//! about must be reached.
+//! The searches: several bounds, each about something, rather than one giant. Within each, everything is tried, and
+//! what it is about must be reached.
 
 use crate::{
     bound::{Bound, Left, Release, Second},

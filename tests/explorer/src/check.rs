@@ -282,7 +282,8 @@ impl Made<'_> {
     }
 }
 
-/// Judges what a switch has done. It is blind, and removes whatever canary there is; but while its rollout has the stage.
+/// Judges what a switch has done. It is blind, and removes whatever canary there is; but while its rollout has the
+/// stage.
 ///
 /// # Errors
 /// The invariant that it breaks.

@@ -1,5 +1,5 @@
-//! A model checker for the shipped steps. It does not check a drawing of them: it runs them, over the fakes' own account,
-//! and every call that they make through a port is a point where anything else may happen first.
+//! A model checker for the shipped steps. It does not check a drawing of them: it runs them, over the fakes' own
+//! account, and every call that they make through a port is a point where anything else may happen first.
 //!
 //! A process is its input and the answers that it has had (`replay`), so states can be copied, compared and stored, and
 //! all interleavings within a bound (`bounds`) are tried exactly once.

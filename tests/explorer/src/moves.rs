@@ -425,8 +425,8 @@ impl Mover {
 
     fn spawn(&mut self, state: &mut State, root: u32, awaited: bool) -> Result<(), String> {
         let node = self.histories.start(root, state.now);
-        // A rollback may live longer, but before it has a claim in its hands it has only asked which stages are concerned: one
-        // that waits there is one that is delivered late.
+        // A rollback may live longer, but before it has a claim in its hands it has only asked which stages are
+        // concerned: one that waits there is one that is delivered late.
         let seconds = match self.histories.root_of(node).function {
             Function::Sweep => u16::try_from(SWEEP_TIMEOUT_SECONDS).unwrap(),
             _ => scene::length(WRITE_WINDOW),

@@ -77,7 +77,8 @@ impl Mover {
         if root.function == Function::Evaluate && matches!(call, Call::Stage) {
             process.off_plan = !check::is_as_planned(&root.input, self.histories.account(state.world));
         }
-        // Its last write is within T of its last look at the claim; a rollback that is throttled looks again and goes on.
+        // Its last write is within T of its last look at the claim; a rollback that is throttled looks again and goes
+        // on.
         match (root.function, call) {
             (Function::Sweep, Call::Read) => {
                 process.deadline = process.deadline.min(state.now + scene::length(WRITE_WINDOW));
@@ -149,8 +150,8 @@ impl Mover {
         self.histories.effect(state.world, node)
     }
 
-    /// Calls that read what nobody in this search changes, and the timeline, which nobody reads: when they are made makes
-    /// no difference, so they are made at once.
+    /// Calls that read what nobody in this search changes, and the timeline, which nobody reads: when they are made
+    /// makes no difference, so they are made at once.
     fn matters_to_nobody(&self, call: &Call, state: &State) -> bool {
         let undisturbed = state.left.refusals == 0;
         match call {

@@ -1,4 +1,5 @@
-//! A hash for numbers of our own, which nobody chooses so that they collide: most of a search is looking up what is known.
+//! A hash for numbers of our own, which nobody chooses so that they collide: most of a search is looking up what is
+//! known.
 
 use std::hash::{BuildHasherDefault, Hasher};
 

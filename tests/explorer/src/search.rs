@@ -1,4 +1,5 @@
-//! The search: every state that can be reached, once, the nearest first, so that a counterexample is as short as can be.
+//! The search: every state that can be reached, once, the nearest first, so that a counterexample is as short as can
+//! be.
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,8 @@ pub struct Report {
     pub states: usize,
     /// Steps from one to another.
     pub transitions: u64,
-    /// Schedules from the first state to one at rest, at least: a state that is reached once more after it was expanded is
-    /// not counted again. There are far too many for a whole number.
+    /// Schedules from the first state to one at rest, at least: a state that is reached once more after it was expanded
+    /// is not counted again. There are far too many for a whole number.
     pub schedules: f64,
     /// Different process histories.
     pub histories: usize,

@@ -20,7 +20,7 @@ FUZZ := fuzz/Cargo.toml
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo test check bounds end-to-end build deploy explore chaos storm fuzz bench-lambda bench-decisions audit local tools checks format clean
+.PHONY: help demo test check bounds end-to-end build deploy explore chaos storm fuzz bench-lambda bench-evidence bench-decisions audit local tools checks format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ fuzz: checks ## Feed what parses TARGET (trigger, request, analysis, instruct, d
 
 bench-lambda: tools ## Measure cold and warm starts against boto3 and a function without SDK
 	@cargo run --quiet --locked --release --package serin-bench
+
+bench-evidence: ## Measure how long ten thousand windows take to judge
+	@cargo run --quiet --locked --release --package serin-bench -- --evidence
 
 bench-decisions: ## Simulate releases, and compare what is decided with what others would do
 	@cargo run --quiet --locked --release --package serin-decisions

@@ -38,10 +38,14 @@ pub(crate) fn run(command: &mut Command, hint: &'static str) -> Outcome<()> {
     })
 }
 
+/// The cargo that runs this.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 /// `cargo build --release`, as for AWS but for this machine.
 fn build(root: &Path, target: &Path, packages: &[&str], profile: Option<&str>) -> Outcome<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command
         .current_dir(root)
         .args(["build", "--release", "--quiet", "--target-dir"]);

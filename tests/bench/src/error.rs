@@ -1,6 +1,6 @@
 //! What can keep a measurement from being made.
 
-use std::{io, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,14 @@ pub(crate) enum BenchError {
         what: String,
         /// Where its output is.
         log: String,
+    },
+    /// Criterion wrote something else than expected.
+    #[error("there is no {missing} in {}, which Criterion writes", file.display())]
+    Measurement {
+        /// The file.
+        file: PathBuf,
+        /// What is missing in it.
+        missing: String,
     },
     /// The stub's own certificate.
     #[error("cannot make a certificate for the stub: {0}")]

@@ -4,6 +4,7 @@
 mod aws;
 mod cargo;
 mod error;
+mod evidence;
 mod function;
 mod http;
 mod numbers;
@@ -28,12 +29,14 @@ use crate::{
     stub::Transport,
 };
 
-const USAGE: &str = "usage: serin-bench [--profiles] [--runs NUMBER]
+const USAGE: &str = "usage: serin-bench [--evidence | --profiles] [--runs NUMBER]
 
+  --evidence       how long ten thousand windows take to judge, instead; by Criterion, which sees to the runs itself
   --profiles       what each line of the release profile buys, instead: compiles seven times, half an hour on 2 cores
   --runs NUMBER    how often each thing is measured, 15 to 1000; 25 if not said";
 
 struct Options {
+    evidence: bool,
     profiles: bool,
     runs: usize,
 }
@@ -51,11 +54,13 @@ fn main() -> ExitCode {
 fn options(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
     let wrong = |what: String| BenchError::Usage(format!("{what}\n\n{USAGE}"));
     let mut options = Options {
+        evidence: false,
         profiles: false,
         runs: 25,
     };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--evidence" => options.evidence = true,
             "--profiles" => options.profiles = true,
             "--runs" => {
                 let runs = arguments.next().unwrap_or_default();
@@ -71,6 +76,21 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
 
 fn bench(options: &Options) -> Outcome<()> {
     let root = root()?;
+    let (section, text) = if options.evidence {
+        (
+            "evidence",
+            format!("On {}.\n\n{}", machine()?, evidence::measure(&root)?),
+        )
+    } else {
+        functions(&root, options)?
+    };
+    serin_report::write_section(&root.join("docs/performance.md"), section, &text)?;
+    show(&text);
+    Ok(())
+}
+
+/// What the functions take, and the section that it belongs into.
+fn functions(root: &Path, options: &Options) -> Outcome<(&'static str, String)> {
     let logs = root.join("target/bench-lambda");
     fs::create_dir_all(&logs).map_err(doing(format!("make {}", logs.display())))?;
     let around = Surroundings {
@@ -78,15 +98,12 @@ fn bench(options: &Options) -> Outcome<()> {
         logs,
     };
     let transports = [Transport::Plain, Transport::Tls(tls::server(&around.bundle)?)];
-    let (section, text) = if options.profiles {
-        let table = profiles::measure(&root, &transports, &around, options.runs)?;
-        ("profiles", format!("{}\n\n{table}", machine(options.runs)?))
-    } else {
-        ("measurements", everything(&root, &transports, &around, options.runs)?)
-    };
-    serin_report::write_section(&root.join("docs/performance.md"), section, &text)?;
-    show(&text);
-    Ok(())
+    let runs = options.runs;
+    if options.profiles {
+        let table = profiles::measure(root, &transports, &around, runs)?;
+        return Ok(("profiles", format!("{}\n\n{table}", medians(runs)?)));
+    }
+    Ok(("measurements", everything(root, &transports, &around, runs)?))
 }
 
 fn root() -> Outcome<PathBuf> {
@@ -98,14 +115,14 @@ fn everything(root: &Path, transports: &[Transport; 2], around: &Surroundings, r
     progress("building the release binaries");
     let (functions, floor) = cargo::functions_and_floor(root)?;
     let python = python::rollback(root)?;
-    let machine = machine(runs)?;
+    let medians = medians(runs)?;
     let rollback = functions.iter().find(|program| program.name == "rollback");
     let rollback = rollback.into_iter().map(|program| (program, "Serin"));
     let programs: Vec<_> = rollback.chain([(&floor, "floor"), (&python, "Python")]).collect();
     let contenders = compare(&programs, transports, around, runs)?;
     let functions = starts(&functions, transports, around, runs)?;
     Ok(format!(
-        "{machine}\n{}.\n\n### Targets\n\n{}\n### Rollback by an alarm\n\n{}\n### Every function\n\n{}",
+        "{medians}\n{}.\n\n### Targets\n\n{}\n### Rollback by an alarm\n\n{}\n### Every function\n\n{}",
         python::versions(root)?,
         report::targets(&contenders, &functions),
         report::contenders(&contenders),
@@ -157,8 +174,13 @@ fn starts(
     Ok(functions)
 }
 
-/// What it was measured on and with.
-fn machine(runs: usize) -> Outcome<String> {
+/// What the functions were measured on and with.
+fn medians(runs: usize) -> Outcome<String> {
+    Ok(format!("Medians of {runs} runs on {}", machine()?))
+}
+
+/// The machine and the compiler.
+fn machine() -> Outcome<String> {
     let cores = thread::available_parallelism().map_err(doing("count the cores"))?;
     let load = fs::read_to_string("/proc/loadavg").map_err(doing("read /proc/loadavg (this benchmark needs Linux)"))?;
     let load = load.split(' ').next().unwrap_or_default();
@@ -169,7 +191,7 @@ fn machine(runs: usize) -> Outcome<String> {
     let rustc = String::from_utf8_lossy(&rustc.stdout);
     let rustc = rustc.split(' ').nth(1).unwrap_or_default();
     Ok(format!(
-        "Medians of {runs} runs on {} Linux with {cores} cores, load {load} before the first; rustc {rustc}",
+        "{} Linux with {cores} cores, load {load} before the first; rustc {rustc}",
         std::env::consts::ARCH
     ))
 }

@@ -29,6 +29,7 @@ pub mod harm;
 pub mod health;
 pub mod judge;
 pub mod latency;
+mod moments;
 pub mod odds;
 pub mod power;
 pub(crate) mod real;

@@ -5,7 +5,10 @@ use super::{
     real::{ln, real},
 };
 
-/// The most terms of a sum that is worked out to decide. Beyond it the bound takes the sum's place.
+/// What takes the place of a sum that is not worked out: [`super::moments::least`] or [`super::moments::most`].
+pub(super) type Bound = fn(&Counts, f64) -> f64;
+
+/// The most terms of a sum that is worked out to decide. Beyond it a bound takes the sum's place.
 pub(super) const MOST_TERMS: u64 = 4_096;
 
 /// The most terms of a sum that is worked out for people who compare the forms: some milliseconds.
@@ -64,6 +67,11 @@ impl<const N: usize> Sums<N> {
 pub(super) fn terms(counts: &Counts) -> u64 {
     let (first, last) = counts.support();
     last - first + 1
+}
+
+/// [`ln_normalisers`], or the bound of each where the sum has more than `most` terms.
+pub(super) fn ln_normalisers_or<const N: usize>(counts: &Counts, psi: &[f64; N], most: u64, bound: Bound) -> [f64; N] {
+    ln_normalisers(counts, psi, most).unwrap_or_else(|| psi.map(|psi| bound(counts, ln(psi))))
 }
 
 /// `ln sum_k h(k) psi^k` for each odds ratio, where `h` is the hypergeometric mass of the canary's share of the bad
@@ -137,9 +145,9 @@ impl<const N: usize> Products<N> {
         }
     }
 
-    /// Takes in a window's normalisers; nothing if they have more than [`MOST_TERMS`] terms.
-    pub(super) fn push(&mut self, counts: &Counts, psi: &[f64; N]) {
-        let plain = sums(counts, psi, MOST_TERMS).filter(|(tilted, guide)| {
+    /// Takes in a window's normalisers, or their bounds where they have more than `most` terms.
+    pub(super) fn push(&mut self, counts: &Counts, psi: &[f64; N], most: u64, bound: Bound) {
+        let plain = sums(counts, psi, most).filter(|(tilted, guide)| {
             let is_plain = |scaled: &f64| *scaled <= 0.0;
             counts.support().0 == 0 && tilted.scaled.iter().chain(&guide.scaled).all(is_plain)
         });
@@ -154,7 +162,7 @@ impl<const N: usize> Products<N> {
                 }
             }
         } else {
-            let logs = ln_normalisers(counts, psi, MOST_TERMS).unwrap_or([0.0; N]);
+            let logs = ln_normalisers_or(counts, psi, most, bound);
             for (ln_sum, log) in self.ln.iter_mut().zip(logs) {
                 *ln_sum += log;
             }

@@ -6,16 +6,19 @@
 //! - *bound*: `psi^e_c / (1 + rho (psi - 1))^e`, whose expectation is at most 1, because sampling without replacement has the
 //!   smaller moment generating function (Hoeffding 1963, theorem 4).
 //!
-//! Both use the totals of the window as they were counted. Which of the two a window takes depends on its totals alone, never
-//! on how many of the bad requests were the canary's; so any choice is valid, and this one is made for speed: the exact form
-//! where its sum has at most 16 terms, or at most 4,096 and more than 2 % of the requests were bad. Below 2 % the bound gives
-//! away less than 2 % of the evidence.
+//! - *moments*: `psi^e_c` over the most that the sum can be, given its mean and its variance ([`super::moments`]).
+//!
+//! All use the totals of the window as they were counted. Which of them a window takes depends on its totals alone, never on
+//! how many of the bad requests were the canary's; so any choice is valid, and this one is made for speed: the exact form
+//! where its sum has at most 16 terms, or at most 4,096 and more than 2 % of the requests were bad, and the moments where it
+//! has more. Below 2 % the bound gives away less than 2 % of the evidence.
 //!
 //! The odds ratio of a regression is not known before it happens, so the evidence is a mixture over [`GRID`].
 
 use super::{
     counts::Counts,
-    fisher::{self, ln_normalisers},
+    fisher::{self, ln_normalisers_or},
+    moments,
     real::{exp, ln, ln_1p, ln_sum_exp, real},
 };
 
@@ -33,20 +36,9 @@ fn ln_grid() -> [f64; 8] {
     GRID.map(ln)
 }
 
-/// A window's logarithms of its factors, in both forms.
-#[derive(Clone, Copy, Debug)]
-struct Factors {
-    /// The exact form; the bound where its sum has more than a million terms.
-    exact: [f64; 8],
-    bound: [f64; 8],
-    /// The form that decides.
-    chosen: [f64; 8],
-}
-
-/// Which form decides, by the totals of the window.
-fn takes_exact(counts: &Counts) -> bool {
-    let terms = fisher::terms(counts);
-    terms <= FEW_TERMS || (terms <= fisher::MOST_TERMS && real(counts.bad()) > BUSY * real(counts.requests()))
+/// Whether more than the bound decides, by the totals of the window.
+fn is_worth_more(counts: &Counts) -> bool {
+    fisher::terms(counts) <= FEW_TERMS || real(counts.bad()) > BUSY * real(counts.requests())
 }
 
 fn bound(counts: &Counts, ln_psi: &[f64; 8], share: f64) -> [f64; 8] {
@@ -58,13 +50,14 @@ fn bound(counts: &Counts, ln_psi: &[f64; 8], share: f64) -> [f64; 8] {
     logs
 }
 
-fn exact(counts: &Counts, ln_psi: &[f64; 8], most_terms: u64) -> Option<[f64; 8]> {
-    let mut logs = ln_normalisers(counts, &GRID, most_terms)?;
+/// The exact form, or the moments where its sum has more than so many terms.
+fn exact(counts: &Counts, ln_psi: &[f64; 8], most_terms: u64) -> [f64; 8] {
+    let mut logs = ln_normalisers_or(counts, &GRID, most_terms, moments::most);
     let ours = real(counts.canary_bad());
     for (log, ln_psi) in logs.iter_mut().zip(ln_psi) {
         *log = ours * ln_psi - *log;
     }
-    Some(logs)
+    logs
 }
 
 /// The evidence of harm by one metric, window after window. It starts at 1.
@@ -94,39 +87,29 @@ impl Harm {
         }
     }
 
-    fn factors(&self, counts: &Counts, share: f64, all_forms: bool) -> Factors {
-        let takes_exact = takes_exact(counts);
-        let exact = if all_forms {
-            exact(counts, &self.ln_grid, fisher::MOST_TERMS_SHOWN)
-        } else if takes_exact {
+    /// The form that decides.
+    fn chosen(&self, counts: &Counts, share: f64) -> [f64; 8] {
+        if is_worth_more(counts) {
             exact(counts, &self.ln_grid, fisher::MOST_TERMS)
         } else {
-            None
-        };
-        let bound = match exact {
-            Some(_) if !all_forms => [0.0; 8],
-            _ => bound(counts, &self.ln_grid, share),
-        };
-        let exact = exact.unwrap_or(bound);
-        let chosen = if takes_exact { exact } else { bound };
-        Factors { exact, bound, chosen }
+            bound(counts, &self.ln_grid, share)
+        }
     }
 
     /// Adds a window to the process that decides, and to no other.
     pub fn push(&mut self, counts: &Counts) {
         if let Some(share) = counts.share().filter(|_| counts.tells()) {
-            let factors = self.factors(counts, share, false);
-            self.mixture.push(&factors.chosen);
+            self.mixture.push(&self.chosen(counts, share));
         }
     }
 
-    /// Adds a window to all forms, for people who compare them.
+    /// Adds a window to all forms, for people who compare them: the exact one, or the moments where its sum has more than a
+    /// million terms, and the bound.
     pub fn push_all(&mut self, counts: &Counts) {
         if let Some(share) = counts.share().filter(|_| counts.tells()) {
-            let factors = self.factors(counts, share, true);
-            add(&mut self.exact, &factors.exact);
-            add(&mut self.bound, &factors.bound);
-            self.mixture.push(&factors.chosen);
+            add(&mut self.exact, &exact(counts, &self.ln_grid, fisher::MOST_TERMS_SHOWN));
+            add(&mut self.bound, &bound(counts, &self.ln_grid, share));
+            self.push(counts);
         }
     }
 
@@ -170,8 +153,7 @@ pub(super) fn likeliest_start(windows: &[Counts]) -> Option<usize> {
     for (number, (index, counts)) in (1..).zip(telling) {
         let Some(share) = counts.share() else { continue };
         let begun = ln(start_weight(real(number)));
-        let factors = harm.factors(counts, share, false);
-        for ((log, start), factor) in best.iter_mut().zip(factors.chosen) {
+        for ((log, start), factor) in best.iter_mut().zip(harm.chosen(counts, share)) {
             if begun > *log {
                 (*log, *start) = (begun, index);
             }
@@ -262,9 +244,10 @@ impl Mixture {
 pub(super) mod testing {
     use super::*;
 
-    /// The logarithms of a window's factors: exact and bound.
-    pub(in crate::evidence) fn factors(counts: &Counts) -> ([f64; 8], [f64; 8]) {
-        let factors = Harm::new().factors(counts, counts.share().unwrap(), true);
-        (factors.exact, factors.bound)
+    /// The logarithms of a window's factors: exact, by the moments, and bound.
+    pub(in crate::evidence) fn factors(counts: &Counts) -> [[f64; 8]; 3] {
+        let (ln_grid, share) = (ln_grid(), counts.share().unwrap());
+        let [exact, moments] = [fisher::MOST_TERMS_SHOWN, 0].map(|most_terms| exact(counts, &ln_grid, most_terms));
+        [exact, moments, bound(counts, &ln_grid, share)]
     }
 }

@@ -76,10 +76,6 @@ pub struct OddsRatio {
     /// The upper end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<Decimal>,
-    /// Over how many windows the interval runs, where not over all in which something was bad: some have so many bad
-    /// requests that it takes too long. The estimate is of all windows always.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval_windows: Option<u64>,
 }
 
 /// The likeliest beginning of a regression.
@@ -275,7 +271,6 @@ fn told(odds: Odds) -> OddsRatio {
         estimate: finite(odds.ratio),
         low: Decimal::clamped(odds.low),
         high: finite(odds.high),
-        interval_windows: odds.partly.map(whole),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     counts::Counts,
     fisher::{MOST_TERMS, Products, terms},
     harm::{self, GRID},
+    moments,
     real::{exp, ln, ln_sum_exp, real},
 };
 
@@ -31,8 +32,11 @@ const STEPS: f64 = 256.0;
 /// Odds ratios beyond e^14 are none that is told: in steps.
 const FARTHEST: i32 = 14 * 256;
 
-/// The most terms that are summed up for the interval. It is taken from the first windows that fit, a choice by the totals
-/// alone; the estimate is taken from all.
+/// Sums of so many terms are always worked out.
+const FEW_TERMS: u64 = 64;
+
+/// The most terms of longer sums that are worked out. Beyond it, and where one sum has too many, its bounds take its place,
+/// those that widen the interval: a choice by the totals alone.
 const BUDGET: u64 = 100_000;
 
 /// An odds ratio with its interval.
@@ -44,8 +48,6 @@ pub struct Odds {
     pub low: f64,
     /// The upper end; infinite where nothing speaks against any.
     pub high: f64,
-    /// Over how many of the windows in which both sides served and something was bad the interval runs, where not over all.
-    pub partly: Option<usize>,
 }
 
 /// The odds ratio of the canary to the baseline, and its interval at 1 - alpha; `None` where nothing was bad.
@@ -58,18 +60,19 @@ pub fn interval(windows: &[Counts], alpha: f64) -> Option<Odds> {
 /// The numbers are added in the windows' order however often one looks, so they come out the same to the bit.
 #[derive(Clone, Debug)]
 pub struct Likelihoods {
-    /// How many windows were read, and how many of them tell something.
+    /// How many windows were read.
     read: usize,
-    telling: usize,
-    /// Those that are summed up.
-    used: Vec<Counts>,
-    /// How many more terms may be; `None` once a window did not fit.
-    budget: Option<u64>,
+    /// Those that tell something, with the most terms that are summed up of each.
+    telling: Vec<(Counts, u64)>,
+    /// Whether bounds took the place of some sums.
+    bounded: bool,
+    /// How many more terms may be.
+    budget: u64,
     canary_bad: f64,
-    /// The normalisers of the grid and of its reciprocals.
+    /// The normalisers of the grid and of its reciprocals, at most.
     grid: Products<8>,
     better: Products<8>,
-    /// The same of other odds ratios, by their steps, and over how many of the windows.
+    /// The same of other odds ratios, at least, by their steps, and over how many of the windows.
     known: BTreeMap<[i32; 8], (usize, Products<8>)>,
     mantel_haenszel: MantelHaenszel,
 }
@@ -86,9 +89,9 @@ impl Likelihoods {
     pub fn new() -> Self {
         Self {
             read: 0,
-            telling: 0,
-            used: Vec::new(),
-            budget: Some(BUDGET),
+            telling: Vec::new(),
+            bounded: false,
+            budget: BUDGET,
             canary_bad: 0.0,
             grid: Products::new(),
             better: Products::new(),
@@ -103,7 +106,7 @@ impl Likelihoods {
             self.read(counts);
         }
         self.read = self.read.max(windows.len());
-        if self.telling == 0 {
+        if self.telling.is_empty() {
             return None;
         }
         let bad = self.canary_bad;
@@ -116,50 +119,58 @@ impl Likelihoods {
         let grid: Vec<_> = grid.chain([(0.0, 0.0, OTHER_WEIGHT)]).collect();
         let mixed = ln_sum_exp(grid.iter().map(|(_, log, weight)| log + ln(*weight)));
         let floor = mixed - ln(1.0 / alpha);
-        let (low, high) = self.ends(Bracket::of(&grid, floor), floor);
+        let mut bracket = Bracket::of(&grid, floor);
+        if self.bounded {
+            // What is known of the grid are likelihoods at least, so only what is above the floor is known to be.
+            (bracket.left.to, bracket.right.to) = (FARTHEST + 1, FARTHEST + 1);
+        }
+        let (low, high) = self.ends(bracket, floor);
         Some(Odds {
             ratio: self.mantel_haenszel.ratio(),
             low,
             high,
-            partly: (self.used.len() < self.telling).then_some(self.used.len()),
         })
     }
 
     fn read(&mut self, counts: &Counts) {
-        self.telling += 1;
         self.mantel_haenszel.add(counts);
         let terms = terms(counts);
-        let Some(budget) = self.budget.filter(|_| terms <= MOST_TERMS) else {
-            return;
-        };
-        self.budget = budget.checked_sub(terms);
-        if self.budget.is_none() {
-            return;
-        }
-        self.used.push(*counts);
+        let most_terms = self.most_terms(terms);
+        self.bounded |= terms > most_terms;
+        self.telling.push((*counts, most_terms));
         self.canary_bad += real(counts.canary_bad());
-        self.grid.push(counts, &GRID);
-        self.better.push(counts, &BETTER);
+        self.grid.push(counts, &GRID, most_terms, moments::most);
+        self.better.push(counts, &BETTER, most_terms, moments::most);
     }
 
-    /// The logarithms of the likelihoods of the odds ratios at these steps, up to what all have in common. Eight take hardly
-    /// longer than one.
+    /// Up to how many terms a window's sum is worked out that has so many.
+    fn most_terms(&mut self, terms: u64) -> u64 {
+        if terms <= FEW_TERMS || terms > MOST_TERMS {
+            return MOST_TERMS;
+        }
+        let left = self.budget.checked_sub(terms);
+        self.budget = left.unwrap_or(0);
+        if left.is_some() { MOST_TERMS } else { FEW_TERMS }
+    }
+
+    /// The logarithms of the likelihoods of the odds ratios at these steps, at most, up to what all have in common. Eight take
+    /// hardly longer than one.
     fn at(&mut self, steps: [i32; 8]) -> [f64; 8] {
         let mut logs = steps.map(|step| f64::from(step) / STEPS);
         let psi = logs.map(exp);
         let (over, normalisers) = self.known.entry(steps).or_insert((0, Products::new()));
-        for counts in self.used.iter().skip(*over) {
-            normalisers.push(counts, &psi);
+        for (counts, most_terms) in self.telling.iter().skip(*over) {
+            normalisers.push(counts, &psi, *most_terms, moments::least);
         }
-        *over = self.used.len();
+        *over = self.telling.len();
         for (log, normaliser) in logs.iter_mut().zip(normalisers.ln()) {
             *log = self.canary_bad * *log - normaliser;
         }
         logs
     }
 
-    /// The odds ratios on both sides of the best from which on the likelihood is not above `floor`. The likelihood is
-    /// log-concave in ln psi and above it at the best, because no mixture exceeds its largest part: so there is one end on
+    /// The odds ratios on both sides of the best from which on the likelihood is not above `floor`. It is
+    /// log-concave in ln psi, with the bounds, too, and above it at the best, because no mixture exceeds its largest part: so there is one end on
     /// each side.
     fn ends(&mut self, Bracket { mut left, mut right }: Bracket, floor: f64) -> (f64, f64) {
         while left.is_open() || right.is_open() {

@@ -72,20 +72,21 @@ fn side(side: Side, name: &str) -> String {
     format!("{name} {} of {}{rate}", number(side.bad), number(side.requests))
 }
 
-/// An upper end; which large number it is tells nobody anything.
-fn upper(high: f64) -> String {
-    if high > 1_000.0 {
-        "over 1,000".to_owned()
-    } else {
-        about(high)
+/// An end of an interval: on which side of 1 it is can be seen, and which large number it is tells nobody anything.
+fn end(ratio: f64) -> String {
+    let about = about(ratio);
+    if ratio > 1_000.0 {
+        return "over 1,000".to_owned();
+    }
+    match about.as_str() {
+        "1.0" if (ratio - 1.0).abs() >= 0.005 => format!("{ratio:.2}"),
+        "1.0" => format!("{ratio:.3}"),
+        _ => about,
     }
 }
 
 fn times(estimate: Option<Decimal>) -> String {
-    estimate.map_or_else(
-        || "only the canary".to_owned(),
-        |ratio| format!("{}x", about(ratio.get())),
-    )
+    estimate.map_or_else(|| "unlimited".to_owned(), |ratio| format!("{}x", about(ratio.get())))
 }
 
 fn windows(count: u64) -> String {
@@ -93,19 +94,14 @@ fn windows(count: u64) -> String {
     format!("{} {unit}", number(count))
 }
 
-/// `5.1x [1.9, 20]`; `5.1x [1.9, 20 by 33 windows]` where the interval does not run over all, `5.1x` where over none.
-#[must_use]
-pub fn odds(odds: &OddsRatio) -> String {
-    let estimate = times(odds.estimate);
-    let high = odds
-        .high
-        .map_or_else(|| "unlimited".to_owned(), |high| upper(high.get()));
-    let over = match odds.interval_windows {
-        None => String::new(),
-        Some(0) => return estimate,
-        Some(some) => format!(" by {}", windows(some)),
+/// `5.1x [1.9, 20]`.
+fn odds(metric: &MetricEvidence, odds: &OddsRatio) -> String {
+    let estimate = match odds.estimate {
+        None if metric.baseline.bad == 0 => "only the canary".to_owned(),
+        estimate => times(estimate),
     };
-    format!("{estimate} [{}, {high}{over}]", about(odds.low.get()))
+    let high = odds.high.map_or_else(|| "unlimited".to_owned(), |high| end(high.get()));
+    format!("{estimate} [{}, {high}]", end(odds.low.get()))
 }
 
 /// `server errors: canary 4 of 180 (2.2 %), baseline 0 of 1,620 (0 %), 21x [2.1, unlimited]`.
@@ -114,7 +110,7 @@ pub fn metric(metric: &MetricEvidence) -> String {
     let odds_ratio = metric
         .odds_ratio
         .as_ref()
-        .map_or_else(String::new, |ratio| format!(", {}", odds(ratio)));
+        .map_or_else(String::new, |ratio| format!(", {}", odds(metric, ratio)));
     let since = metric.since.map_or_else(String::new, |since| {
         let last = match since.windows {
             1 => "last window".to_owned(),

@@ -65,7 +65,7 @@ fn evidence_of_harm_rolls_back_with_its_numbers() {
     assert_eq!(reason.kind, ReasonKind::Evidence);
     assert_eq!(
         reason.text,
-        "server errors: canary 4 of 180 (2.2 %), baseline 0 of 1,620 (0 %), only the canary [1.0, unlimited] in 3 windows; \
+        "server errors: canary 4 of 180 (2.2 %), baseline 0 of 1,620 (0 %), only the canary [1.01, unlimited] in 3 windows; \
          evidence of harm 1,063, 1,000 rolls back; a healthy release gets there with a chance of 0.1 %"
     );
     let evidence = finding(&decided, "evidence").evidence.as_ref().unwrap();

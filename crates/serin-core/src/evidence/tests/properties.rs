@@ -6,9 +6,11 @@ use super::*;
 use crate::{
     analysis::{Analysis, Bad, Metric, MetricKind, Mode, Window},
     evidence::{
+        fisher,
         harm::testing::factors,
         health,
         judge::Judge,
+        moments,
         real::{exp, real},
     },
 };
@@ -35,15 +37,17 @@ fn all_totals(most: u64) -> impl Iterator<Item = (u64, u64, u64)> {
 #[test]
 fn no_window_is_expected_to_raise_the_evidence_of_a_healthy_canary() {
     for (canary, baseline, bad) in all_totals(9) {
-        let mut exact = [0.0; 8];
-        let mut bound = [0.0; 8];
+        let [mut exact, mut moments, mut bound] = [[0.0; 8]; 3];
         for (mass, counts) in every_outcome(canary, baseline, bad) {
-            let (exacts, bounds) = factors(&counts);
+            let [exacts, by_moments, bounds] = factors(&counts);
             for index in 0..8 {
                 exact[index] += mass * exp(exacts[index]);
+                moments[index] += mass * exp(by_moments[index]);
                 bound[index] += mass * exp(bounds[index]);
             }
         }
+        // Where nothing was good, there is nothing to bound: the sum has one term.
+        let has_moments = bad < canary + baseline;
         for index in 0..8 {
             let what = format!(
                 "{canary} {baseline} {bad}, odds ratio {}",
@@ -51,6 +55,8 @@ fn no_window_is_expected_to_raise_the_evidence_of_a_healthy_canary() {
             );
             assert!((exact[index] - 1.0).abs() < 1e-9, "{what}: {}", exact[index]);
             assert!(bound[index] <= 1.0 + 1e-9, "{what}: {}", bound[index]);
+            let between = bound[index] - 1e-9 <= moments[index] && moments[index] <= 1.0 + 1e-9;
+            assert!(between || !has_moments, "{what}: {}", moments[index]);
         }
     }
 }
@@ -218,6 +224,18 @@ proptest! {
         let harm = harm(&windows);
         let slack = 1e-9 * harm.ln_exact().abs().max(1.0);
         prop_assert!(harm.ln_bound() <= harm.ln_exact() + slack, "{} {}", harm.ln_bound(), harm.ln_exact());
+    }
+
+    #[test]
+    fn the_moments_hold_the_sum_between_them(
+        [canary, baseline, ours, theirs] in any_window(), ln_psi in -5.0_f64..5.0,
+    ) {
+        let counts = counts([canary, baseline, ours, theirs]);
+        prop_assume!(counts.tells() && counts.bad() < counts.requests() && fisher::terms(&counts) <= 10_000);
+        let [sum] = fisher::ln_normalisers(&counts, &[exp(ln_psi)], 10_000).unwrap();
+        let (least, most) = (moments::least(&counts, ln_psi), moments::most(&counts, ln_psi));
+        let slack = 1e-8 + 1e-14 * real(counts.requests()) * ln_psi.abs();
+        prop_assert!(least <= sum + slack && sum <= most + slack, "{least} {sum} {most}");
     }
 
     #[test]

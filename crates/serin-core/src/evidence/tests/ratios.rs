@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     analysis::{Analysis, Bad, Metric, MetricKind, Mode, Window},
+    decimal::Decimal,
     evidence::{
         judge::{Evidence, Judge},
         words,
@@ -63,29 +64,42 @@ fn a_regression_from_the_first_window_on_has_one_ratio() {
 }
 
 #[test]
-fn an_interval_that_does_not_run_over_all_windows_says_so() {
-    let evidence = judged(&[(70, [6_000, 54_000, 300, 2_700]), (5, [6_000, 54_000, 1_200, 2_700])]);
-    assert!(evidence.harmful);
-    let ratio = evidence.metrics[0].odds_ratio.unwrap();
-    let over = ratio.interval_windows.unwrap();
-    assert!((10..75).contains(&over), "{ratio:?}");
-    let text = words::harm(&evidence);
-    let told = format!("1.2x [1.0, 1.1 by {over} windows] (4.8x in the last 5) in 75 windows");
-    assert!(text.contains(&told), "{text}");
+fn a_canary_that_is_worse_on_a_busy_stage_is_noticed_however_busy() {
+    for (window, within) in [
+        ([50_000, 50_000, 50_000, 45_000], 1),
+        ([50_000, 50_000, 47_500, 45_000], 1),
+        ([50_000, 50_000, 27_600, 25_000], 1),
+        ([4_500, 4_500, 2_400, 2_250], 5),
+        ([500_000_000, 500_000_000, 280_000_000, 250_000_000], 1),
+    ] {
+        assert!(judged(&[(within, window)]).harmful, "{window:?}");
+    }
+    let healthy = [50_000, 450_000, 25_000, 225_000];
+    assert!(!judged(&[(30, healthy)]).harmful);
 }
 
 #[test]
-fn windows_too_busy_for_an_interval_have_an_estimate() {
-    let evidence = judged(&[(10, [100_000, 900_000, 6_000, 45_000])]);
-    let ratio = evidence.metrics[0].odds_ratio.unwrap();
-    assert!((ratio.estimate.unwrap().get() - 1.21).abs() < 0.01, "{ratio:?}");
-    assert_eq!(
-        (ratio.interval_windows, ratio.high, ratio.low.get()),
-        (Some(0), None, 0.0)
-    );
-    let text = words::harm(&evidence);
-    assert!(
-        text.contains("baseline 450,000 of 9,000,000 (5 %), 1.2x in 10 windows"),
-        "{text}"
-    );
+fn windows_that_are_too_busy_to_be_summed_up_have_an_interval_all_the_same() {
+    for (times, window, text) in [
+        (10, [100_000, 900_000, 6_000, 45_000], "1.2x [1.2, 1.3]"),
+        (60, [6_000, 54_000, 600, 2_700], "2.1x [1.9, 2.3]"),
+        (3, [1_000_000, 9_000_000, 3_000, 18_000], "1.5x [1.4, 1.6]"),
+    ] {
+        let evidence = judged(&[(times, window)]);
+        let ratio = evidence.metrics[0].odds_ratio.unwrap();
+        let [estimate, low, high] = [ratio.estimate.unwrap(), ratio.low, ratio.high.unwrap()].map(Decimal::get);
+        assert!(low < estimate && estimate < high, "{ratio:?}");
+        assert!(words::harm(&evidence).contains(text), "{}", words::harm(&evidence));
+    }
+}
+
+#[test]
+fn only_a_baseline_without_a_bad_request_leaves_them_to_the_canary_alone() {
+    for (window, text) in [
+        ([60, 540, 4, 0], "(0 %), only the canary ["),
+        ([60, 540, 60, 100], "(19 %), unlimited ["),
+    ] {
+        let told = words::harm(&judged(&[(1, window)]));
+        assert!(told.contains(text), "{told}");
+    }
 }

@@ -72,10 +72,16 @@ impl Counts {
         (self.requests() > 0).then(|| real(self.canary) / real(self.requests()))
     }
 
+    /// Whether both sides served.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        self.canary > 0 && self.baseline > 0
+    }
+
     /// Whether the window says something of which side is worse: both sides served, and something was bad.
     #[must_use]
     pub fn tells(&self) -> bool {
-        self.canary > 0 && self.baseline > 0 && self.bad() > 0
+        self.is_compared() && self.bad() > 0
     }
 
     /// The fewest and the most bad requests that the canary can have had, given the window's totals.

@@ -5,22 +5,29 @@
 //! against the opposite.
 //!
 //! One of the two is enough. A canary that is too bad by both would get two chances to pass if each were compared with
-//! 1/beta; so the mean of both is ([`ln_either`]). Against "too bad by both" that is an e-process, too: it reaches 1/beta with
-//! a chance of at most beta, whenever it is looked at. And it is never above the larger of the two, so that the one that is
-//! named as the reason holds at beta by itself.
+//! 1/beta; so a weighted mean of both is ([`ln_either`]). Against "too bad by both" that is an e-process, too: it reaches 1/beta
+//! with a chance of at most beta, whenever it is looked at. And it is never above the larger of the two, so that the one that
+//! is named as the reason holds at beta by itself. The weights prefer what is most common, a canary without any error: it
+//! needs a fifth more requests than a test that is made for it alone.
 
 use super::{
     counts::Counts,
-    fisher::{MOST_TERMS, ln_normalisers},
+    fisher::{MOST_TERMS, ln_normalisers_or},
+    moments,
     real::{ln, ln_1p, ln_sum_exp, real},
 };
 
 /// The chance of calling a canary good enough that is not.
 pub const BETA: f64 = 0.05;
 
-/// The rates, as shares of the tolerated one, for which the absolute test is made, with equal weights. The first suits a
+/// The rates, as shares of the tolerated one, for which the absolute test is made, with their weights. The first suits a
 /// canary without any error, the last one that is only just good enough.
-const DESIGNS: [f64; 4] = [0.0, 0.125, 0.25, 0.5];
+const DESIGNS: [(f64, f64); 4] = [(0.0, 0.7), (0.125, 0.1), (0.25, 0.1), (0.5, 0.1)];
+
+/// The weights of the two tests.
+pub const RATE_WEIGHT: f64 = 0.8;
+/// That of the relative one.
+pub const ODDS_WEIGHT: f64 = 1.0 - RATE_WEIGHT;
 
 /// `ln A` against "the rate is at least `tolerated`", made for a true rate of `design` below it.
 ///
@@ -38,27 +45,25 @@ pub fn ln_absolute(requests: u64, bad: u64, tolerated: f64, design: f64) -> f64 
 /// `ln A` against "the rate is at least `tolerated`", mixed over several true rates below it.
 #[must_use]
 pub fn ln_below(requests: u64, bad: u64, tolerated: f64) -> f64 {
-    let logs = DESIGNS.map(|design| ln_absolute(requests, bad, tolerated, design * tolerated));
-    ln_sum_exp(logs) - ln(4.0)
+    ln_sum_exp(DESIGNS.map(|(design, weight)| ln_absolute(requests, bad, tolerated, design * tolerated) + ln(weight)))
 }
 
 /// `ln` of the evidence against "the odds ratio is at least `tolerated`", made for a canary like the baseline:
-/// `sum_k h(k) psi^k / psi^e_c`, the exact sum only. Its bound errs on the unsafe side here, so a window whose sum is too
-/// long says nothing.
+/// `sum_k h(k) psi^k / psi^e_c`, or the least that the sum can be where it has too many terms.
 #[must_use]
 pub fn ln_odds_below<'a>(windows: impl IntoIterator<Item = &'a Counts>, tolerated: f64) -> f64 {
     let windows = windows.into_iter().filter(|counts| counts.tells());
     let log = |counts: &Counts| {
-        let [normaliser] = ln_normalisers(counts, &[tolerated], MOST_TERMS)?;
-        Some(normaliser - real(counts.canary_bad()) * ln(tolerated))
+        let [normaliser] = ln_normalisers_or(counts, &[tolerated], MOST_TERMS, moments::least);
+        normaliser - real(counts.canary_bad()) * ln(tolerated)
     };
-    windows.filter_map(log).sum()
+    windows.map(log).sum()
 }
 
-/// `ln` of the evidence against "too bad by its rate and by its odds ratio", from those against each: their mean.
+/// `ln` of the evidence against "too bad by its rate and by its odds ratio", from those against each: their weighted mean.
 #[must_use]
 pub fn ln_either(ln_rate: f64, ln_odds: f64) -> f64 {
-    ln_sum_exp([ln_rate, ln_odds]) - ln(2.0)
+    ln_sum_exp([ln_rate + ln(RATE_WEIGHT), ln_odds + ln(ODDS_WEIGHT)])
 }
 
 /// How many further requests the canary needs until the absolute evidence has reached `ln_needed`, if its rate stays as it
@@ -78,9 +83,9 @@ pub fn requests_needed(requests: u64, bad: u64, tolerated: f64, ln_needed: f64) 
         };
         bad + (1.0 - rate) * (ln_1p(-design) - ln_1p(-tolerated))
     };
-    // The best of the four designs, each of which starts with a quarter and has its past.
-    let needs = DESIGNS.iter().filter_map(|design| {
-        let past = ln_absolute(requests, bad, tolerated, design * tolerated) - ln(4.0);
+    // The best of the four designs, each of which starts with its weight and has its past.
+    let needs = DESIGNS.iter().filter_map(|(design, weight)| {
+        let past = ln_absolute(requests, bad, tolerated, design * tolerated) + ln(*weight);
         let growth = growth(*design);
         (growth > 0.0).then(|| (ln_needed - past).max(0.0) / growth)
     });

@@ -97,7 +97,7 @@ pub struct Health {
     pub ln_rate_below: Decimal,
     /// The logarithm of the evidence that the odds ratio is below the tolerated one.
     pub ln_odds_below: Decimal,
-    /// The logarithm of the mean of both, which decides. A document of before it was told has 0.
+    /// The logarithm of the weighted mean of both, which decides. A document of before it was told has 0.
     #[serde(default)]
     pub ln_either: Decimal,
     /// The logarithm of the evidence that suffices, 1/beta.
@@ -274,19 +274,24 @@ fn told(odds: Odds) -> OddsRatio {
     }
 }
 
-/// Whether the canary is good enough by its rate or by its odds ratio, in the windows of the present share.
+/// Whether the canary is good enough by its rate or by its odds ratio, in the windows of the present share in which both
+/// sides had requests: where the baseline has none, what is taken for the canary may be the whole stage.
 fn health(metric: &Metric, present: &[Counts]) -> Health {
-    let (canary, _) = totals(present);
+    let present: Vec<_> = present.iter().filter(|counts| counts.is_compared()).copied().collect();
+    let (canary, _) = totals(&present);
     let tolerated = metric.tolerated_rate.get();
     let rate = health::ln_below(canary.requests, canary.bad, tolerated);
-    let odds = health::ln_odds_below(present, metric.tolerated_odds_ratio.get());
+    let odds = health::ln_odds_below(&present, metric.tolerated_odds_ratio.get());
     let threshold = -ln(health::BETA);
     let either = health::ln_either(rate, odds);
     let healthy = canary.requests > 0 && either >= threshold;
-    // Each alone needs twice the evidence. The odds' grows evenly, too: so much a request so far.
-    let alone = threshold + ln(2.0);
-    let by_odds = (odds > 0.0).then(|| (alone - odds).max(0.0) / odds * real(canary.requests));
-    let by_rate = health::requests_needed(canary.requests, canary.bad, tolerated, alone);
+    // Each alone needs more evidence. The odds' grows evenly, too: so much a request so far.
+    let alone = |weight: f64| threshold - ln(weight);
+    let by_odds = (odds > 0.0).then(|| {
+        let missing = alone(health::ODDS_WEIGHT) - odds;
+        missing.max(0.0) / odds * real(canary.requests)
+    });
+    let by_rate = health::requests_needed(canary.requests, canary.bad, tolerated, alone(health::RATE_WEIGHT));
     let goals = [(Goal::Rate, by_rate), (Goal::OddsRatio, by_odds)];
     let goals = goals.into_iter().filter_map(|(goal, needed)| Some((goal, needed?)));
     let nearest = goals.min_by(|one, other| one.1.total_cmp(&other.1));

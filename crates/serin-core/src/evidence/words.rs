@@ -172,6 +172,9 @@ pub fn waiting(evidence_of: &Evidence, per_minute: f64) -> String {
         .filter_map(|metric| Some((metric, metric.health.filter(|health| !health.healthy)?)));
     let texts: Vec<_> = missing
         .map(|(metric, health)| {
+            if metric.baseline.requests == 0 && metric.canary.requests > 0 {
+                return format!("{}: the baseline has no requests to compare with", metric.metric);
+            }
             let of = |wanted| format!("{} {}", metric.metric, goal(&health, wanted));
             let Some(wanted) = health.needed_for else {
                 let other = goal(&health, Goal::OddsRatio);

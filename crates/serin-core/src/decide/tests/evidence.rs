@@ -131,14 +131,14 @@ fn a_gate_waits_for_health_and_says_how_long_that_takes() {
     assert_eq!(held.decision, Decision::Hold);
     assert_eq!(
         finding(&held, "health").text,
-        "held for evidence of health, until 2026-03-01T03:35:00Z at the latest: server errors below 1 %: about 475 more \
-         canary requests, 16 min at 30 a minute"
+        "held for evidence of health, until 2026-03-01T03:35:00Z at the latest: server errors below 1 %: about 326 more \
+         canary requests, 11 min at 30 a minute"
     );
     let advanced = decide(document.clone(), &seen(&document, 1_140, windows));
     assert_eq!(advanced.decision, Decision::Advance, "{:?}", advanced.findings);
     assert_eq!(
         finding(&advanced, "health").text,
-        "good enough at 10 %: server errors below 1 %, evidence 24 of 20"
+        "good enough at 10 %: server errors below 1 %, evidence 59 of 20"
     );
 }
 
@@ -221,6 +221,14 @@ fn no_baseline_is_never_health() {
     let text = &finding(&decided, "baseline").text;
     assert!(text.contains("read: Serin/a1b2c3/prod BaselineRequests"), "{text}");
     assert!(!text.contains("stageIncludesCanary"), "{text}");
+
+    let good = (2..12).map(|minute| window(minute, [600, 0, 0, 0])).collect::<Vec<_>>();
+    for (percent, decision) in [(10, Decision::Hold), (100, Decision::Promote)] {
+        let gate = judged(Mode::Gate, vec![step(percent, 600, false)]);
+        let decided = decide(gate.clone(), &seen(&gate, 960, good.clone()));
+        assert_eq!(decided.decision, decision, "{percent} %: {:?}", decided.findings);
+        assert_eq!(finding(&decided, "baseline").verdict, Verdict::Inconclusive);
+    }
 
     let mut some = windows;
     some.push(window(4, [60, 1, 0, 0]));

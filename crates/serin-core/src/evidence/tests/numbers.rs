@@ -77,7 +77,20 @@ fn requests_without_an_error_that_show_health() {
         let needed = health::requests_needed(0, 0, tolerated, 20_f64.ln()).unwrap();
         let mixed = crate::evidence::real::ceil(needed);
         assert!(health::ln_below(mixed, 0, tolerated) >= 20_f64.ln());
-        assert!(needed < 1.5 * crate::evidence::real::real(requests), "{needed}");
+        assert!(needed < 1.2 * crate::evidence::real::real(requests), "{needed}");
+    }
+}
+
+/// The numbers of docs/request.md.
+#[test]
+fn requests_without_an_error_after_which_a_gate_goes_on() {
+    for (tolerated, requests) in [(0.05, 67), (0.02, 169), (0.01, 339), (0.005, 679), (0.001, 3_398)] {
+        let enough = |requests| {
+            let rate = health::ln_below(requests, 0, tolerated);
+            health::ln_either(rate, 0.0) >= -health::BETA.ln()
+        };
+        let first = (1_u64..10_000).find(|requests| enough(*requests)).unwrap();
+        assert_eq!(first, requests, "{tolerated}");
     }
 }
 

@@ -205,12 +205,20 @@ fn alarm_event(input: &Value) -> Result<Trigger, Faults> {
     )
 }
 
-/// A topic of the user's may carry anything: what is no message of an alarm asks for nothing. One that is broken is reported.
-/// A rule of EventBridge may have put the alarm's event there.
+/// A topic of the user's may carry anything: what is no message of an alarm asks for nothing. One that is broken, or that says
+/// of an alarm what nobody here understands, is reported. A rule of EventBridge may have put the alarm's event there.
 fn sns_record(record: &Value) -> Result<Trigger, Faults> {
     let text = needed(record, "/Sns/Message")?;
-    let is_alarms = ["AlarmName", "NewStateValue", "alarmData", STATE_CHANGE];
-    if !is_alarms.iter().any(|word| text.contains(word)) {
+    let of_alarms = [
+        "AlarmArn",
+        "AlarmName",
+        "NewStateValue",
+        "alarmData",
+        ":alarm:",
+        "\"ALARM\"",
+        STATE_CHANGE,
+    ];
+    if !of_alarms.iter().any(|word| text.contains(word)) {
         return Ok(Trigger::Nothing {
             what: "an SNS message that is not an alarm's".to_owned(),
         });

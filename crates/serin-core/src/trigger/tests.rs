@@ -230,6 +230,18 @@ fn other_messages_of_the_topic_ask_for_nothing() {
 }
 
 #[test]
+fn a_message_that_speaks_of_an_alarm_in_words_of_its_own_is_reported() {
+    for message in [
+        "{\"AlarmArn\":\"arn:aws:cloudwatch:eu-central-1:1234",
+        "{\"alarm\": \"checkout\", \"state\": \"ALARM\"}",
+        "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout is on",
+    ] {
+        let input = json!({ "Records": [{ "Sns": { "Message": message } }] });
+        assert!(refused(&input).to_string().contains("given"), "{message:?}");
+    }
+}
+
+#[test]
 fn an_event_of_a_type_that_nobody_knows_is_reported() {
     let other = json!({ "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change v2", "detail": {} });
     assert!(refused(&other).to_string().starts_with("detail-type: given "));

@@ -124,10 +124,12 @@ fn tell(options: &Options, forecast: &Forecast, out: &mut impl Write) -> Result<
     for (step, number) in forecast.steps.iter().zip(1_u32..) {
         table.push(row(number, step, scenario), None);
     }
-    for line in table.lines() {
-        writeln!(out, "{line}")?;
+    if !forecast.steps.is_empty() {
+        for line in table.lines() {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
     }
-    writeln!(out)?;
     for warning in warnings(forecast, scenario, analysis) {
         writeln!(out, "warning: {warning}")?;
     }
@@ -178,6 +180,10 @@ fn warnings(forecast: &Forecast, scenario: &Scenario, analysis: &Analysis) -> Ve
     if analysis.mode == Mode::Off {
         let text = "analysis.mode is \"off\": a rollout looks at no evidence, and notices nothing of this. The numbers are \
                     those of \"guard\"";
+        warnings.push(text.to_owned());
+    }
+    if forecast.steps.is_empty() {
+        let text = "the plan has no step: nothing can be compared before the canary has all traffic";
         warnings.push(text.to_owned());
     }
     warnings.extend(unnoticed(forecast, scenario));
@@ -241,9 +247,6 @@ fn rate_and_times(rate: f64, scenario: &Scenario) -> String {
 }
 
 fn conclusion(forecast: &Forecast) -> String {
-    if forecast.steps.is_empty() {
-        return "The plan has no step: nothing can be compared before the canary has all traffic.".to_owned();
-    }
     let promoted = format!(
         "{} fail a minute once it is promoted",
         about(forecast.promoted_per_minute)

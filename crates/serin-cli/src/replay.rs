@@ -41,7 +41,8 @@ pub(crate) fn run(arguments: Parser, out: &mut impl Write) -> Result<Outcome, Cl
         table(&recorded, &lines, out)?;
     }
     let is_otherwise = lines.iter().any(|line| line.same == Some(false));
-    Ok(if is_otherwise {
+    let is_shown = lines.iter().any(|line| line.same == Some(true));
+    Ok(if is_otherwise || !is_shown {
         Outcome::Otherwise
     } else {
         Outcome::Fine

@@ -41,6 +41,13 @@ pub(super) fn read(value: &Value) -> Result<Vec<Recorded>, Faults> {
             "the items of a timeline, as `aws dynamodb query` gives them",
         ));
     };
+    if value.get("LastEvaluatedKey").is_some_and(|key| !key.is_null()) {
+        return Err(Faults::one(
+            "LastEvaluatedKey",
+            "one page of several",
+            "the whole timeline, without --no-paginate",
+        ));
+    }
     let (mut evaluations, mut faults) = (Vec::new(), Vec::new());
     for (index, item) in items.iter().enumerate() {
         let attributes = texts(item);

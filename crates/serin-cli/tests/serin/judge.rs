@@ -193,6 +193,23 @@ fn nothing_that_is_no_count_is_judged() {
     assert!(refused(&["judge", "-"], &many).contains("windows: given 10001 of them; allowed: 1 to 10000 windows"));
 }
 
+/// CloudWatch interpolates the count of slow requests, and may find a little more of them than there were requests.
+#[test]
+fn a_fraction_more_slow_requests_than_requests_is_cut_off() {
+    let slow = |latency: &str| {
+        let side = format!(r#"{{"requests": 60, "latency": {latency}}}"#);
+        let analysis = r#"{"metrics": [{"kind": "latency", "thresholdMilliseconds": 500}]}"#;
+        format!(r#"{{"analysis": {analysis}, "windows": [{{"canary": {side}, "baseline": {side}}}]}}"#)
+    };
+    let (_, lines) = rulings(&slow("60.4"));
+    let finding = lines[0]["finding"].as_str().unwrap();
+    assert!(
+        finding.contains("canary 60 of 60 (100 %), baseline 60 of 60"),
+        "{finding}"
+    );
+    refused(&["judge", "-"], &slow("61"));
+}
+
 #[test]
 fn a_field_that_is_there_twice_is_refused() {
     let twice = r#"{"windows": [{"canary": {"requests": 9, "serverErrors": 1, "serverErrors": 0},

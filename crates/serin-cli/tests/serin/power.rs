@@ -1,7 +1,7 @@
 //! `serin power`.
 
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{refused, serin};
 
@@ -70,8 +70,12 @@ fn an_analysis_that_is_off_is_warned_of() {
 
 #[test]
 fn a_plan_without_steps_compares_nothing() {
-    let text = answer(&["--canary-rate", "1", "--request", "-"], r#"{"plan": "AllAtOnce"}"#);
-    assert!(text.contains("The plan has no step"), "{text}");
+    let warned = "the plan has no step: nothing can be compared before the canary has all traffic";
+    let arguments = ["--canary-rate", "1", "--request", "-", "--json"];
+    let text = answer(&arguments[..4], r#"{"plan": "AllAtOnce"}"#);
+    assert!(text.contains(&format!("\n\nwarning: {warned}\n")), "{text}");
+    let json: Value = serde_json::from_str(&answer(&arguments, r#"{"plan": "AllAtOnce"}"#)).unwrap();
+    assert_eq!(json["warnings"], json!([warned]));
 }
 
 #[test]

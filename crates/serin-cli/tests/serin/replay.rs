@@ -96,8 +96,23 @@ fn what_was_not_recorded_is_no_difference() {
 }
 
 #[test]
+fn where_nothing_can_be_made_again_nothing_is_shown() {
+    let mut bare = timeline();
+    for item in bare["Items"].as_array_mut().unwrap() {
+        item.as_object_mut().unwrap().remove("replay");
+    }
+    let (code, lines) = replayed(&bare);
+    assert!(lines.iter().all(|line| line["same"].is_null()), "{lines:?}");
+    assert_eq!(code, 1);
+}
+
+#[test]
 fn what_is_no_timeline_is_refused_with_its_place() {
     for (input, told) in [
+        (
+            r#"{"Items": [], "LastEvaluatedKey": {"pk": {"S": "ROLLOUT#r1"}}}"#,
+            "LastEvaluatedKey: given one page of several; allowed: the whole timeline",
+        ),
         ("{}", "Items: given nothing"),
         (r#"{"Items": []}"#, "Items: given 0 items, none of them by `evaluate`"),
         (r#"{"Items": [{"by": {"S": "begin"}}, 7]}"#, "Items: given 2 items"),

@@ -201,9 +201,13 @@ fn counted<'a>(reader: &mut Reader, object: &Object<'a>, name: &str, metrics: &M
     counts.map(|(threshold, field)| (threshold.clone(), field)).collect()
 }
 
-/// A number of requests; whole unless it may have been interpolated. `1e9` and `60.0` are whole numbers too.
+/// A number of requests; whole unless it may have been interpolated, and then also a fraction above the most, which rounding
+/// cuts off. `1e9` and `60.0` are whole numbers too.
 fn number(reader: &mut Reader, field: &Field<'_>, most: u64, may_be_fraction: bool) -> Option<f64> {
-    let fits = |number: &f64| (0.0..=real(most)).contains(number) && (may_be_fraction || number.fract() == 0.0);
+    let fits = |number: &f64| {
+        let is_fraction = number.fract() > 0.0;
+        *number >= 0.0 && number.floor() <= real(most) && (may_be_fraction || !is_fraction)
+    };
     let number = field.value.as_f64().filter(fits);
     if number.is_none() {
         let kind = if may_be_fraction { "a number" } else { "a whole number" };

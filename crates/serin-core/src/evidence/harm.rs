@@ -6,7 +6,7 @@
 //! - *bound*: `psi^e_c / (1 + rho (psi - 1))^e`, whose expectation is at most 1, because sampling without replacement has the
 //!   smaller moment generating function (Hoeffding 1963, theorem 4).
 //!
-//! - *moments*: `psi^e_c` over the most that the sum can be, given its mean and its variance ([`super::moments`]).
+//! - *moments*: `psi^e_c` over the most that the sum can be, given its mean and its variance (`moments.rs`).
 //!
 //! All use the totals of the window as they were counted. Which of them a window takes depends on its totals alone, never on
 //! how many of the bad requests were the canary's; so any choice is valid, and this one is made for speed: the exact form

@@ -3,7 +3,7 @@
 //! The standard library's `ln` and `exp` are the platform's and differ in the last place. A decision must be the same in a
 //! function on Graviton and in a replay on a laptop, so they come from `libm`, which is the same code everywhere.
 
-pub(crate) use libm::{exp, log as ln, log1p as ln_1p};
+pub(crate) use libm::{exp, expm1 as exp_m1, log as ln, log1p as ln_1p};
 
 /// 2 to the power of 32.
 const HIGH: f64 = 4_294_967_296.0;

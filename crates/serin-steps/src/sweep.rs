@@ -106,7 +106,8 @@ async fn sweep_stage(
 }
 
 /// Takes away the switch of a rollout that has ended, once nobody can be alive who would arm it. The stage is not free before
-/// the claim knows that, so the switch of one rollout never meets the canary of the next.
+/// the claim knows that, so the switch of one rollout never meets the canary of the next. Where no sweep has looked while the
+/// stage drained, all of Serin was away: the drain begins anew, for the switch would have taken away what a late writer left.
 async fn disarm_for_good(
     claims: &impl Claims,
     switches: &impl DeadMansSwitch,
@@ -128,8 +129,10 @@ async fn disarm_for_good(
     }
     if let armed @ Switch::Armed(_) = claim.switch {
         let guard = Guard::mine(&claim.rollout_id, &[Phase::Finished, Phase::RolledBack]);
+        let now = clock.now();
         let change = Change {
-            switch: Some(armed.cut(clock.now())),
+            switch: Some(armed.cut(now)),
+            ended_at: (!claim.may_touch(read_at)).then_some(now),
             ..Change::default()
         };
         claims.change(&claim.stage, &guard, &change).await?;

@@ -180,6 +180,7 @@ fn switches() -> Vec<Bound> {
     let away = "all of Serin is away until the switch fires; a process dies";
     let lost = "the same; an answer is lost, a call is throttled or meets a conflict";
     let orphan = "the same; an attempt lives on";
+    let both = "the same; a process dies, and an attempt lives on";
     let next = "the same, and a second rollout: what the switch began is late";
     let scheduler = "the scheduler is away for a while, too, so that a switch is left behind";
     let after = Second::AfterTheFirst;
@@ -202,6 +203,12 @@ fn switches() -> Vec<Bound> {
             NOTHING.aways(1).unknowns(1).alarms(1),
             &[SwitchRemoved, OldBesideNew],
         ),
+        Bound::new(
+            "away",
+            both,
+            NOTHING.aways(1).crashes(1).unknowns(1),
+            &[SwitchRemoved, OldBesideNew, Died],
+        ),
         Bound::new("switch-next", next, NOTHING.aways(1), &[SwitchCutLate, SecondFinished]).then(after),
         Bound::new(
             "scheduler",
@@ -218,7 +225,40 @@ fn switches() -> Vec<Bound> {
 pub fn deep() -> Vec<Bound> {
     let mut all = deep_single();
     all.extend(deep_double());
+    all.extend(deep_others());
     all
+}
+
+/// Every trigger twice, and people beside a death.
+fn deep_others() -> Vec<Bound> {
+    let stop = "a stop whose event comes twice, and an alarm whose action does";
+    let late = "two in a row, everything twice: what is late of the first meets the second";
+    let wishes = "two people ask for a rollback, and the alarm goes off";
+    let people = "a person makes a canary of their own, and sets the share; a process dies";
+    vec![
+        Bound::new(
+            "deep-twice",
+            stop,
+            NOTHING.stops(1).alarms(1),
+            &[Stopped, SecondTrigger],
+        )
+        .twice(),
+        Bound::new(
+            "deep-late-twice",
+            late,
+            NOTHING.alarms(1),
+            &[LateAlarmIgnored, SecondFinished],
+        )
+        .then(Second::AfterTheFirst)
+        .twice(),
+        Bound::new("deep-wishes", wishes, NOTHING.wishes(2).alarms(1), &[SecondTrigger]),
+        Bound::new(
+            "deep-people",
+            people,
+            NOTHING.canaries(1).shares(1).crashes(1).alarms(1),
+            &[ForeignLeftAlone, ShareSetAgain, Died],
+        ),
+    ]
 }
 
 fn deep_single() -> Vec<Bound> {
@@ -232,7 +272,6 @@ fn deep_single() -> Vec<Bound> {
         LateAdvance,
         LateCopyRefused,
         GhostRemoved,
-        CleanedUpAtRest,
     ];
     vec![
         Bound::new(
@@ -247,7 +286,7 @@ fn deep_single() -> Vec<Bound> {
             "deep-unknown",
             "an attempt lives on, and one dies",
             dies.unknowns(1),
-            late,
+            &[OldBesideNew, Died, CleanedUpAtRest],
         ),
         Bound::new("deep-unknowns", "two attempts live on", alarm.unknowns(2), late),
         Bound::new(

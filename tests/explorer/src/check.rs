@@ -166,6 +166,7 @@ impl Made<'_> {
         if let Some(ended) = change.ended_at {
             watch.due = first_sweep(scene::seconds(ended));
             watch.looked_after = false;
+            watch.drains_anew = change.phase.is_none();
         }
         match change.phase {
             Some(Phase::RollingBack) => {

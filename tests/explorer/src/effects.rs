@@ -261,6 +261,13 @@ fn bent_switch(line: Mutation, account: &mut Account, call: &Call, caller: Calle
             let answer = perform(account, &Call::Change(guard.clone(), Box::new(change)));
             Some(answer)
         }
+        (Mutation::DrainEndsUnseen, Call::Change(guard, change)) if change.phase.is_none() => {
+            let change = Change {
+                ended_at: None,
+                ..(**change).clone()
+            };
+            Some(perform(account, &Call::Change(guard.clone(), Box::new(change))))
+        }
         (Mutation::LateCutForgotten, Call::Take(claim, _)) => {
             taken_over(account, call, claim, |switch| matches!(switch, Switch::Cut(_)))
         }

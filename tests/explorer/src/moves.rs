@@ -117,6 +117,13 @@ impl Mover {
         ended.is_some_and(|ended| state.watch.due > check::first_sweep(ended))
     }
 
+    /// Whether a look that ends now is after all writes of the rollout that ended.
+    pub(crate) fn last_writers_are_dead(&self, state: &State) -> bool {
+        let claim = scene::claim(self.histories.account(state.world));
+        let ended = claim.and_then(|claim| claim.ended_at).map(scene::seconds);
+        ended.is_none_or(|ended| state.now >= ended + scene::length(WRITE_WINDOW))
+    }
+
     /// Time passes until an execution goes on, or the schedule sweeps a stage that drains.
     fn pass_time(&mut self, state: &mut State) -> Result<(), String> {
         if self.sweep_is_due(state) && state.now >= state.watch.due {

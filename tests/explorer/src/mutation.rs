@@ -55,6 +55,8 @@ pub enum Mutation {
     LateCutForgotten,
     /// A switch that may have fired is pushed.
     FiredIsSetAgain,
+    /// The sweep takes a switch away after a drain in which nobody looked, and the drain does not begin anew.
+    DrainEndsUnseen,
     /// Every trigger goes on with a rollback that goes on already.
     NotLeftToItsCall,
     /// `advance` does not write at its end.
@@ -69,7 +71,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::ClaimChangesLast,
         Self::PercentZeroFirst,
         Self::AnswerNotJudged,
@@ -95,6 +97,16 @@ impl Mutation {
         Self::NoLastDisarm,
         Self::LateCutForgotten,
         Self::FiredIsSetAgain,
+        Self::DrainEndsUnseen,
+        Self::NotLeftToItsCall,
+        Self::NoWriteAfterAdvance,
+        Self::NoUndo,
+        Self::RecipeAlways,
+        Self::PushMakes,
+    ];
+
+    /// Those of which the protocol says that they are not needed for safety.
+    pub const NOT_NEEDED: [Self; 5] = [
         Self::NotLeftToItsCall,
         Self::NoWriteAfterAdvance,
         Self::NoUndo,
@@ -130,6 +142,7 @@ impl Mutation {
             Self::NoLastDisarm => "the sweep disarms, T after the end",
             Self::LateCutForgotten => "a switch cut late is waited for",
             Self::FiredIsSetAgain => "none that may have fired is set again",
+            Self::DrainEndsUnseen => "an unseen drain begins anew",
             Self::NotLeftToItsCall => "a rollback is left to its call",
             Self::NoWriteAfterAdvance => "the write at the end of `advance`",
             Self::NoUndo => "the undo in `promote`",

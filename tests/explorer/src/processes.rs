@@ -133,7 +133,10 @@ impl Mover {
             state.watch.looked_after = true;
         }
         match who {
-            Who::Schedule if well && state.is_quiet() && state.watch.swept > 0 => state.watch.calm = true,
+            Who::Schedule if well && state.is_quiet() && state.watch.swept > 0 => {
+                state.watch.drains_anew &= !self.last_writers_are_dead(state);
+                state.watch.calm = !state.watch.drains_anew;
+            }
             _ if !well => redeliver(state, who),
             _ => {}
         }

@@ -77,6 +77,8 @@ pub struct Watch {
     pub due: u16,
     /// A complete sweep began when the last writers of that rollout were dead.
     pub looked_after: bool,
+    /// Whether the drain has begun anew, and no sweep has looked since its last writers are dead.
+    pub drains_anew: bool,
     /// The drain was waited out.
     pub drained: bool,
     /// A person has put a deployment on the stage.

@@ -11,7 +11,7 @@ use serin_explorer::{
 };
 
 /// Which bound catches it, and by which invariant.
-const CAUGHT: [(Mutation, &str, &str); 25] = [
+const CAUGHT: [(Mutation, &str, &str); 26] = [
     (Mutation::ClaimChangesLast, "silence", "1:"),
     (Mutation::PercentZeroFirst, "silence", "1:"),
     (Mutation::AnswerNotJudged, "lost", "1:"),
@@ -37,6 +37,7 @@ const CAUGHT: [(Mutation, &str, &str); 25] = [
     (Mutation::NoLastDisarm, "switch-orphan", "6:"),
     (Mutation::LateCutForgotten, "switch-next", "2:"),
     (Mutation::FiredIsSetAgain, "switch-next", "2:"),
+    (Mutation::DrainEndsUnseen, "away", "7:"),
 ];
 
 /// What the protocol says is not needed for safety, and where it would be missed first.
@@ -84,6 +85,7 @@ fn every_line_is_either_needed_or_not() {
     let known = CAUGHT.map(|(line, ..)| line).into_iter();
     let known: Vec<_> = known.chain(NOT_NEEDED.map(|(line, _)| line)).collect();
     assert_eq!(known, Mutation::ALL);
+    assert_eq!(NOT_NEEDED.map(|(line, _)| line), Mutation::NOT_NEEDED);
 }
 
 /// The lines of the tables of the protocol's section 5, of what is needed and of what is not.

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use serin_core::{
     alarm::AlarmState,
     claim::Phase,
+    percent::Percent,
+    stage::CanaryView,
     switch::Switch,
     timing::{FREE_AFTER, SWEEP_REACTION, SWITCH_HEEDS, SWITCH_OVER},
 };
@@ -356,6 +358,46 @@ fn a_switch_that_may_have_fired_is_not_set_again() {
     assert!(matches!(claim.switch, Switch::Cut(_)), "{:?}", claim.switch);
     let ended = claim.ended_at.unwrap();
     assert!(!claim.is_free(ended + FREE_AFTER) && claim.is_free(ended + SWITCH_OVER + FREE_AFTER));
+}
+
+/// Without an outage a sweep looks while the stage drains. Here none did, and the switch is the only one to know.
+#[test]
+fn what_a_late_begin_left_while_all_of_serin_was_away_is_taken_away_before_the_stage_is_free() {
+    let mut world = Simulation::new().without_sweep();
+    world.aws.fail_next("CreateSchedule", Fault::CrashAfter);
+    world.start("a", short());
+    world.at(1, |world| world.stop("a"));
+    world.at(120, |world| drop(world.invoke("sweep", Value::Null).unwrap()));
+    world.at(1_800, |world| {
+        let claim = world.claim().unwrap();
+        assert_eq!(claim.phase, Phase::RolledBack);
+        assert!(matches!(claim.switch, Switch::Armed(_)), "{:?}", claim.switch);
+        let target = claim.target().unwrap();
+        world
+            .aws
+            .account()
+            .api(API)
+            .unwrap()
+            .stages
+            .get_mut("prod")
+            .unwrap()
+            .canary = Some(CanaryView {
+            deployment_id: target.deployment_id,
+            percent: Percent::ZERO,
+            overrides: target.stage_variable_overrides,
+            use_stage_cache: false,
+        });
+        world.invoke("sweep", Value::Null).unwrap();
+        let claim = world.claim().unwrap();
+        assert!(!matches!(claim.switch, Switch::Armed(_)), "{:?}", claim.switch);
+        assert!(!claim.is_free(world.now()), "it drains anew");
+    });
+    world.at(1_860, |world| drop(world.invoke("sweep", Value::Null).unwrap()));
+    world.run();
+    assert_eq!(world.stage().canary, None);
+    assert!(world.can_be_deployed_to());
+    let claim = world.claim().unwrap();
+    assert!(claim.is_free(claim.ended_at.unwrap() + FREE_AFTER));
 }
 
 #[test]

@@ -13,13 +13,13 @@ use crate::{
     error::{BenchError, Outcome, doing},
 };
 
-/// The longest that a look's evidence may take, in milliseconds.
+/// The longest that ten thousand windows may take to be judged, in milliseconds.
 const MOST: f64 = 5.0;
 
-/// Criterion's groups, what they are, and whether they have a target: no rollout has so many windows as the last.
+/// Criterion's groups, what they are, and whether they have a target. 2,880 windows are the most of a rollout.
 const GROUPS: [(&str, &str, bool); 3] = [
     ("judged", "10,000 windows judged", true),
-    ("told", "2,880 windows judged and told", true),
+    ("told", "2,880 windows judged and told", false),
     ("told-many", "10,000 windows judged and told", false),
 ];
 

@@ -18,6 +18,7 @@ use serin_core::{
     plan::{MAX_HISTORY_EVENTS, MAX_STEPS, WORST_EVENTS_PER_ROLLOUT, WORST_EVENTS_PER_STEP, WORST_EVENTS_PER_TICK},
     request::{MAX_OVERRIDES, MAX_REQUEST_BYTES},
     stage::Variables,
+    timing::LONGEST_ROLLOUT,
 };
 use serin_steps::{
     fakes::{FakeAws, Fault, Traffic},
@@ -329,4 +330,10 @@ fn it_stays_small_when_every_alarm_goes_off() {
         .invoke("rollback", json!({ "state": document, "execution": execution }))
         .unwrap();
     assert_fits(&document, "rollback");
+}
+
+#[test]
+fn an_execution_may_outlast_the_longest_rollout() {
+    let limit = Machine::deployed().definition()["TimeoutSeconds"].as_i64().unwrap();
+    assert!(limit > LONGEST_ROLLOUT.as_secs());
 }

@@ -9,6 +9,7 @@ mod healthy;
 mod people;
 mod races;
 mod refusals;
+mod scheduler;
 mod switch;
 
 use serin_core::claim::Phase;

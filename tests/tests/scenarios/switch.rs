@@ -21,16 +21,16 @@ use serin_tests::{
 
 use super::assert_succeeded;
 
-const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
+pub(super) const CANARY: &str = "serin-a1b2c3-prod-canary-5xx";
 const DAY: i64 = 86_400;
 /// The margin of a usual plan, in seconds.
 const MARGIN: i64 = 5_430;
 
-fn short() -> Value {
+pub(super) fn short() -> Value {
     json!({ "restApiId": API, "stageName": "prod", "plan": "Canary10Percent5Minutes", "finalBakeSeconds": 60 })
 }
 
-fn release(steps: &Value, more: &Value) -> Value {
+pub(super) fn release(steps: &Value, more: &Value) -> Value {
     let mut request = json!({ "restApiId": API, "stageName": "prod", "plan": { "steps": steps } });
     for (name, value) in more.as_object().unwrap() {
         request[name] = value.clone();
@@ -38,12 +38,12 @@ fn release(steps: &Value, more: &Value) -> Value {
     request
 }
 
-fn refused() -> CallError {
+pub(super) fn refused() -> CallError {
     CallError::Rejected("AccessDeniedException".to_owned())
 }
 
 /// How often functions called that operation.
-fn calls(world: &Simulation, operation: &str) -> usize {
+pub(super) fn calls(world: &Simulation, operation: &str) -> usize {
     let account = world.aws.account();
     account.calls.iter().filter(|call| **call == operation).count()
 }
@@ -61,7 +61,7 @@ fn wait(world: &mut Simulation, seconds: i64) {
 }
 
 /// No switch is armed, none has fired, and the claim knows that.
-fn assert_nothing_left(world: &Simulation, what: &str) {
+pub(super) fn assert_nothing_left(world: &Simulation, what: &str) {
     assert!(world.aws.account().schedules.is_empty(), "{what}");
     assert_eq!(world.fired, [], "{what}");
     if let Some(claim) = world.claim() {
@@ -417,103 +417,4 @@ fn a_begin_that_was_left_alone_for_too_long_attaches_nothing() {
         "{cause}"
     );
     assert_eq!(calls(&world, "UpdateStage"), 0);
-}
-
-// --- The scheduler fails ---
-
-#[test]
-fn without_a_switch_there_is_no_canary() {
-    let mut world = Simulation::new();
-    world.aws.break_operation("CreateSchedule", refused());
-    world.start("a", short());
-    world.run();
-    let (error, cause) = world.failure("a");
-    assert_eq!(error, "RolledBack");
-    assert_eq!(
-        cause,
-        "Rejected: refused: the dead man's switch could not be armed: AccessDeniedException".replace("refused: ", "")
-    );
-    assert_eq!(calls(&world, "UpdateStage"), 0, "the stage was never touched");
-    assert_nothing_left(&world, "refused");
-}
-
-#[test]
-fn a_scheduler_that_is_away_for_a_moment_delays_a_rollout_and_does_not_end_it() {
-    for fault in [
-        Fault::Fails(CallError::Throttled("ThrottlingException".to_owned())),
-        Fault::Fails(CallError::Unavailable("503".to_owned())),
-        Fault::AnswerLost,
-        Fault::CrashBefore,
-        Fault::CrashAfter,
-    ] {
-        let mut world = Simulation::new();
-        world.aws.fail_next("CreateSchedule", fault.clone());
-        world.start("a", short());
-        world.run();
-        assert!(
-            matches!(world.ended("a"), End::Succeeded(_)),
-            "{fault:?}: {:?}",
-            world.ended("a")
-        );
-        assert_nothing_left(&world, &format!("{fault:?}"));
-    }
-}
-
-#[test]
-fn a_push_that_fails_is_repeated_at_the_next_look() {
-    let mut world = Simulation::new();
-    world.start(
-        "a",
-        release(&json!([{ "percent": 5, "bakeSeconds": 8_000 }]), &json!({})),
-    );
-    for error in [refused(), CallError::NotFound("gone for a moment".to_owned())] {
-        world.aws.fail_next("UpdateSchedule", Fault::Fails(error));
-    }
-    world.aws.fail_next("UpdateSchedule", Fault::AnswerLost);
-    world.run();
-    assert_succeeded(&world, "a");
-    assert!(calls(&world, "UpdateSchedule") >= 4);
-    assert_nothing_left(&world, "pushed in the end");
-}
-
-#[test]
-fn a_rollout_that_nobody_can_push_for_loses_its_canary_and_is_rolled_back() {
-    let mut world = Simulation::new();
-    world.aws.break_operation("UpdateSchedule", refused());
-    world.start(
-        "a",
-        release(&json!([{ "percent": 5, "bakeSeconds": 20_000 }]), &json!({})),
-    );
-    world.run();
-    assert_eq!(world.fired.len(), 1);
-    let (error, cause) = world.failure("a");
-    assert_eq!(error, "RolledBack");
-    assert!(cause.starts_with("the stage was changed by somebody else"), "{cause}");
-    assert_eq!(world.stage().canary, None);
-}
-
-#[test]
-fn a_scheduler_that_does_not_answer_stops_neither_promotion_nor_rollback() {
-    for alarm in [false, true] {
-        let mut world = Simulation::new();
-        world
-            .aws
-            .break_operation("DeleteSchedule", CallError::Unavailable("no answer".to_owned()));
-        world.start("a", short());
-        if alarm {
-            world.alarm_at(100, CANARY);
-        }
-        world.at(1_000, move |world| {
-            let phase = if alarm { Phase::RolledBack } else { Phase::Finished };
-            assert_eq!(world.phase(), Some(phase));
-            assert!(
-                matches!(world.claim().unwrap().switch, Switch::Armed(_)),
-                "and the claim says so"
-            );
-            world.aws.mend_operation("DeleteSchedule");
-        });
-        world.run();
-        assert_nothing_left(&world, "the sweep has made up for it");
-        assert_eq!(world.stage().canary, None);
-    }
 }

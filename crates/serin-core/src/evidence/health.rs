@@ -8,7 +8,7 @@
 //! 1/beta; so a weighted mean of both is ([`ln_either`]). Against "too bad by both" that is an e-process, too: it reaches 1/beta
 //! with a chance of at most beta, whenever it is looked at. And it is never above the larger of the two, so that the one that
 //! is named as the reason holds at beta by itself. The weights prefer what is most common, a canary without any error: it
-//! needs a fifth more requests than a test that is made for it alone.
+//! needs a seventh more requests than a test that is made for it alone.
 
 use super::{
     counts::Counts,
